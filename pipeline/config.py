@@ -1,0 +1,109 @@
+"""One settings object, from defaults, a `.env` file, the environment and flags, the last one wins."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from dotenv import dotenv_values
+
+from pipeline.errors import ConfigurationError
+
+PREFIX = "NEWSLOOM_"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that can be set; each field is the variable `NEWSLOOM_` + its name in capitals.
+
+    Attributes:
+        data: the folder that holds the embedded log and index.
+        log: where topics are, a URL; empty: `sqlite:///<data>/log.db`.
+        index: where documents are, a URL; empty: `tantivy:///<data>/index`.
+        processes: worker processes for enrichment; 0: one per processor.
+        max_body_bytes: the largest title and body together, in bytes of UTF-8.
+        retention_days: how long records of topics that are kept by time stay, in days.
+        profiles: a TOML file of source profiles that is added to the shipped one.
+    """
+
+    data: Path = Path("newsloom-data")
+    log: str = ""
+    index: str = ""
+    processes: int = 0
+    max_body_bytes: int = 1_000_000
+    retention_days: float = 30
+    profiles: Path | None = None
+
+    @property
+    def log_url(self) -> str:
+        """Where topics are."""
+        return self.log or f"sqlite:///{self.data}/log.db"
+
+    @property
+    def index_url(self) -> str:
+        """Where documents are."""
+        return self.index or f"tantivy:///{self.data}/index"
+
+    @property
+    def worker_count(self) -> int:
+        """Worker processes for enrichment, at least one."""
+        return self.processes or len(os.sched_getaffinity(0))
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name}={redact(str(getattr(self, name)))!r}" for name in self.__struct_fields__)
+        return f"Settings({values})"
+
+
+def redact(url: str) -> str:
+    """A URL without its user name and password, for logs and errors."""
+    return re.sub(r"//[^/@\s]*@", "//***@", url)
+
+
+def load_settings(flags: Mapping[str, Any] | None = None, dotenv: Path = Path(".env")) -> Settings:
+    """Settings from `dotenv`, the environment and `flags` (those that are not None).
+
+    Raises:
+        ConfigurationError: a value has the wrong type or is out of range.
+    """
+    values: dict[str, Any] = {}
+    for source in (dotenv_values(dotenv) if dotenv.is_file() else {}, os.environ):
+        for name in Settings.__struct_fields__:
+            if value := source.get(PREFIX + name.upper()):
+                values[name] = value
+    values |= {name: value for name, value in (flags or {}).items() if value is not None}
+    try:
+        settings = msgspec.convert(values, Settings, strict=False, dec_hook=_decode_path)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"setting: {_explain(str(error))}") from None
+    for name in ("processes", "max_body_bytes", "retention_days"):
+        if getattr(settings, name) < 0:
+            raise ConfigurationError(f"setting {name}: must not be negative")
+    return settings
+
+
+def path_of(url: str, scheme: str) -> Path:
+    """The path in `scheme:///relative` or `scheme:////absolute`.
+
+    Raises:
+        ConfigurationError: the URL has another scheme or names no path.
+    """
+    prefix = f"{scheme}:///"
+    if not url.startswith(prefix) or url == prefix:
+        raise ConfigurationError(f"{redact(url)}: expected {scheme}:///PATH")
+    return Path(url[len(prefix) :])
+
+
+def _decode_path(kind: type, value: Any) -> Any:
+    if issubclass(kind, Path) and isinstance(value, str):
+        return Path(value)
+    if isinstance(value, kind):
+        return value
+    raise NotImplementedError
+
+
+def _explain(message: str) -> str:
+    match = re.fullmatch(r"(.*) - at `\$\.(\w+)`", message)
+    return f"{PREFIX}{match[2].upper()}: {match[1]}" if match else message
