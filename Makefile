@@ -1,0 +1,43 @@
+# newsloom: what a developer types. Needs Python 3.11+ (with venv) and make, nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: install demo test lint bench lock clean
+
+install: .venv/installed            ## .venv with the pinned packages and the newsloom command
+
+demo: install                       ## the whole pipeline on the bundled samples
+	$(BIN)/newsloom demo
+
+test: .venv/installed-dev           ## all tests
+	$(BIN)/python -m pytest
+
+lint: .venv/installed-dev           ## style and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: .venv/installed-dev          ## the figures of docs/benchmarks.md
+	$(BIN)/python -m benchmarks
+
+lock: .venv/installed-dev           ## the pinned packages anew, from pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --extra build $(LOCK) -o requirements.txt
+	$(BIN)/uv pip compile pyproject.toml --extra build --extra dev $(LOCK) -c requirements.txt -o requirements-dev.txt
+LOCK := --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
+
+clean:                              ## removes what the other targets made, but no articles
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "newsloom needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/installed: requirements.txt pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/installed-dev: requirements-dev.txt .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
