@@ -26,9 +26,7 @@ MAX_ID_BYTES = 512
 """The longest id, in bytes of UTF-8: Elasticsearch's limit for `_id`."""
 
 SentimentLabel = Literal["positive", "neutral", "negative"]
-StatedSentiment = Literal[
-    "extremely_bearish", "bearish", "neutral", "bullish", "extremely_bullish"
-]
+StatedSentiment = Literal["extremely_bearish", "bearish", "neutral", "bullish", "extremely_bullish"]
 MessageVolume = Literal["extremely_low", "low", "normal", "high", "extremely_high"]
 EntityType = Literal[
     "person", "organization", "place", "group", "product", "event", "money", "percent", "date"
@@ -90,7 +88,7 @@ class Mention(msgspec.Struct, kw_only=True):
     start: int
     end: int
     text: str
-    value: str | None | UnsetType = UNSET
+    value: str | UnsetType | None = UNSET
     amount: float | UnsetType = UNSET
     unit: str | UnsetType = UNSET
 
@@ -197,9 +195,7 @@ class Clock:
         return datetime.fromtimestamp(now // 1000, UTC) + timedelta(milliseconds=now % 1000)
 
 
-def settle(
-    submission: Submission, *, source: str, clock: Clock, max_body_bytes: int
-) -> RawArticle:
+def settle(submission: Submission, *, source: str, clock: Clock, max_body_bytes: int) -> RawArticle:
     """A submission with source, id, times and language settled for good.
 
     `source` is used when the submission names none. Without an id it is a hash of source and url,
@@ -211,9 +207,13 @@ def settle(
     body, title = submission.body, submission.title
     if not body.strip() and not submission.withdrawn:
         raise Rejected("empty_body", "the body is empty")
-    size = len(body.encode(errors="surrogatepass")) + len((title or "").encode(errors="surrogatepass"))
+    size = len(body.encode(errors="surrogatepass")) + len(
+        (title or "").encode(errors="surrogatepass")
+    )
     if size > max_body_bytes:
-        raise Rejected("body_too_large", f"title and body have {size:,} bytes, over {max_body_bytes:,}")
+        raise Rejected(
+            "body_too_large", f"title and body have {size:,} bytes, over {max_body_bytes:,}"
+        )
     source = (submission.source or "").strip() or source
     url = (submission.url or "").strip() or None
     article_id = (submission.id or "").strip() or identify(source, url, body)
@@ -285,4 +285,6 @@ def parse_time(value: str | float | None) -> datetime | None:
             return to_utc(datetime.fromisoformat(text))
         return to_utc(parsedate_to_datetime(text))
     except (ValueError, OverflowError, OSError, TypeError, IndexError):
-        raise Rejected("bad_time", f"published_at is not a possible time: {str(value)[:60]!r}") from None
+        raise Rejected(
+            "bad_time", f"published_at is not a possible time: {str(value)[:60]!r}"
+        ) from None

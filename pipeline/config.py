@@ -1,4 +1,4 @@
-"""One settings object, from defaults, a `.env` file, the environment and flags, the last one wins."""
+"""One settings object, from defaults, a `.env` file, the environment, flags: the last wins."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.processes or len(os.sched_getaffinity(0))
 
     def __repr__(self) -> str:
-        values = ", ".join(f"{name}={redact(str(getattr(self, name)))!r}" for name in self.__struct_fields__)
+        values = ", ".join(
+            f"{name}={redact(str(getattr(self, name)))!r}" for name in self.__struct_fields__
+        )
         return f"Settings({values})"
 
 

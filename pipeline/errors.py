@@ -1,14 +1,14 @@
 """The error tree. Whether something is tried again is decided by an error's type, never its text.
 
-    NewsloomError
-    ├── ConfigurationError      wrong usage or settings: nothing was started
-    ├── Terminal                trying again gives the same result
-    │   ├── Rejected            one input is unusable; all others go on
-    │   ├── IndexDamaged        the index can't be read; `newsloom reindex` makes it anew
-    │   ├── NotFound            there is no such article or dead letter
-    │   └── InUse               another process holds what only one may hold
-    └── Transient               may work later, with nothing changed by us
-        └── StorageUnavailable  full disk, read-only folder, a lock held for too long
+NewsloomError
+├── ConfigurationError      wrong usage or settings: nothing was started
+├── Terminal                trying again gives the same result
+│   ├── Rejected            one input is unusable; all others go on
+│   ├── IndexDamaged        the index can't be read; `newsloom reindex` makes it anew
+│   ├── NotFound            there is no such article or dead letter
+│   └── InUse               another process holds what only one may hold
+└── Transient               may work later, with nothing changed by us
+    └── StorageUnavailable  full disk, read-only folder, a lock held for too long
 """
 
 from __future__ import annotations

@@ -91,7 +91,12 @@ def _parse(data: bytes, name: str) -> list[Profile]:
         profiles = msgspec.convert(tables, list[Profile])
         for profile in profiles:
             _ = profile.mark_pattern, profile.boilerplate_pattern
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError, re.error) as error:
+    except (
+        UnicodeDecodeError,
+        tomllib.TOMLDecodeError,
+        msgspec.ValidationError,
+        re.error,
+    ) as error:
         raise ConfigurationError(f"{name}: {error}") from None
     return profiles
 

@@ -1,0 +1,110 @@
+"""Documents that people search: one protocol and one query model, whichever index holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from pipeline.article import EnrichedArticle
+from pipeline.config import Settings, path_of
+from pipeline.errors import ConfigurationError
+from pipeline.index.highlight import Highlight
+from pipeline.index.query import Query
+
+
+class Hit(msgspec.Struct, frozen=True, kw_only=True):
+    """An article that was found; `score` is null when the order is by date."""
+
+    id: str
+    score: float | None
+    highlights: list[Highlight]
+    article: EnrichedArticle
+
+
+class FacetValue(msgspec.Struct, frozen=True):
+    """A value and how many articles have it."""
+
+    value: str
+    count: int
+
+
+class Bucket(msgspec.Struct, frozen=True):
+    """How many articles were published from `start` (ISO 8601, UTC) on, for one interval."""
+
+    start: str
+    count: int
+
+
+class Histogram(msgspec.Struct, frozen=True):
+    """Articles over time; `interval` is fixed: 1h, 1d, 7d (from Mondays), 30d or 365d."""
+
+    interval: str
+    buckets: list[Bucket]
+
+
+class SearchResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a query; `next` asks for the following page, null on the last one."""
+
+    total: int
+    took_ms: float
+    hits: list[Hit]
+    facets: dict[str, list[FacetValue]]
+    histogram: Histogram
+    next: str | None
+
+
+class Index(Protocol):
+    """A view of the enriched topic that can be searched; sees what a writer has committed."""
+
+    def search(self, query: Query) -> SearchResult:
+        """The articles that a query finds; withdrawn ones never.
+
+        Raises:
+            ConfigurationError: the query can't be understood or goes too deep.
+            IndexDamaged: the index can't be read.
+        """
+        ...
+
+    def get(self, article_id: str) -> EnrichedArticle | None:
+        """One article, unless it is unknown or withdrawn."""
+        ...
+
+    def suggest(self, prefix: str, size: int = 10) -> list[FacetValue]:
+        """Tickers and names that begin with `prefix`, without regard to case, most frequent first."""
+        ...
+
+    def count(self) -> int:
+        """How many articles there are, withdrawn ones not counted."""
+        ...
+
+
+class IndexWriter(Protocol):
+    """The one process that changes an index."""
+
+    def add(self, articles: Sequence[EnrichedArticle]) -> None:
+        """Writes documents; one whose revision is older than what the index has changes nothing."""
+        ...
+
+    def commit(self) -> None:
+        """Makes what was added durable and visible to all readers."""
+        ...
+
+    def close(self) -> None:
+        """Lets another process write; what was not committed is given up."""
+        ...
+
+
+def open_index(settings: Settings) -> Index:
+    """The index that the settings name, for reading.
+
+    Raises:
+        ConfigurationError: there is none, or of another kind.
+        IndexDamaged: it can't be read.
+    """
+    from pipeline.index.tantivy import TantivyIndex
+
+    if not settings.index_url.startswith("tantivy:"):
+        raise ConfigurationError("NEWSLOOM_INDEX: expected tantivy:///PATH")
+    return TantivyIndex(path_of(settings.index_url, "tantivy"))

@@ -1,0 +1,48 @@
+"""The flat fields of an article that an index filters, counts and orders by."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from pipeline.article import EnrichedArticle, milliseconds
+
+_TIE_BITS = 25
+
+
+def facets(article: EnrichedArticle) -> dict[str, list[str]]:
+    """The values of each field in `pipeline.index.query.FACETS`, and of `ticker_sentiments`."""
+    return {
+        "symbols": article.symbols,
+        "people": article.people,
+        "organizations": article.organizations,
+        "places": article.places,
+        "topics": article.topics,
+        "source": [article.source],
+        "language": [article.language] if article.language else [],
+        "sentiment": [article.sentiment.label] if article.sentiment else [],
+        "stated_sentiments": stated_sentiments(article),
+        "ticker_sentiments": article.ticker_sentiments,
+    }
+
+
+def stated_sentiments(article: EnrichedArticle) -> list[str]:
+    """The levels that the source states of any ticker, each once."""
+    return sorted(
+        {ticker.stated_sentiment for ticker in article.tickers if ticker.stated_sentiment}
+    )
+
+
+def id_hash(article_id: str) -> int:
+    """A signed 64-bit number for an id."""
+    return int.from_bytes(blake2b(article_id.encode(), digest_size=8).digest(), signed=True)
+
+
+def order(article: EnrichedArticle) -> int | None:
+    """What articles are sorted by: the second of publication, then a hash of the id.
+
+    The hash makes the order the same wherever and in whatever sequence documents were written.
+    """
+    if article.published_at is None:
+        return None
+    seconds = milliseconds(article.published_at) // 1000
+    return (seconds << _TIE_BITS) | (id_hash(article.id) & ((1 << _TIE_BITS) - 1))

@@ -1,0 +1,465 @@
+"""The embedded index: Tantivy, in numbered folders and a pointer to the one in use."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import tantivy
+
+from pipeline.article import EnrichedArticle, milliseconds
+from pipeline.errors import ConfigurationError, IndexDamaged, InUse, StorageUnavailable
+from pipeline.index import Bucket, FacetValue, Histogram, Hit, SearchResult, histogram
+from pipeline.index.analysis import ANALYZER, analyzer, prepare
+from pipeline.index.document import facets, id_hash, order
+from pipeline.index.highlight import highlight
+from pipeline.index.query import (
+    FACET_SIZE,
+    FACETS,
+    MAX_RESULTS,
+    Query,
+    TextQuery,
+    decode_offset,
+    encode_offset,
+    parse_text,
+)
+
+_STORAGE_ERRORS = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EIO,
+    errno.EMFILE,
+}
+
+POINTER = "current"
+FIRST = "000001"
+TITLE_BOOST = 3.0
+"""How much more a word counts in the title than in the text."""
+
+HEAP_BYTES = 96_000_000
+"""Memory for documents that are not yet in a segment."""
+
+_Clause = tuple[tantivy.Occur, tantivy.Query]
+
+_SUGGESTED = ("symbols", "people", "organizations", "places")
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(EnrichedArticle)
+
+
+def _schema() -> tantivy.Schema:
+    builder = tantivy.SchemaBuilder()
+    builder.add_text_field("id", stored=True, tokenizer_name="raw", index_option="basic")
+    for field in ("title", "text"):
+        builder.add_text_field(field, tokenizer_name=ANALYZER)
+    for field in (*FACETS.values(), "ticker_sentiments"):
+        builder.add_text_field(field, tokenizer_name="raw", index_option="basic", fast=True)
+    # Names in lower case with the name as it is behind it: what suggestions look up.
+    builder.add_text_field("names", tokenizer_name="raw", index_option="basic")
+    for field in ("revision", "id_hash", "order", "published"):
+        builder.add_integer_field(field, fast=True, indexed=field == "published")
+    builder.add_boolean_field("withdrawn", indexed=True)
+    builder.add_bytes_field("article", stored=True)
+    return builder.build()
+
+
+def current(folder: Path) -> Path:
+    """The folder of the index in use.
+
+    Raises:
+        ConfigurationError: there is no index.
+    """
+    try:
+        return folder / (folder / POINTER).read_text().strip()
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"{folder}: no index here yet; `newsloom up` or `newsloom demo` makes one"
+        ) from None
+    except OSError as error:
+        raise StorageUnavailable(f"{folder / POINTER}: {error.strerror}") from error
+
+
+def following(folder: Path) -> Path:
+    """The folder for the index after the one in use."""
+    numbers = [int(path.name) for path in folder.glob("[0-9]" * 6)]
+    return folder / f"{max(numbers, default=0) + 1:06}"
+
+
+def point_to(generation: Path) -> None:
+    """Makes `generation` the index in use, at once for every reader."""
+    new = generation.parent / (POINTER + ".new")
+    with new.open("w") as file:
+        file.write(generation.name + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(generation.parent / POINTER)
+
+
+def remove_others(generation: Path) -> None:
+    """Removes all numbered folders but `generation`: when nobody writes to them any more."""
+    for path in generation.parent.glob("[0-9]" * 6):
+        if path != generation:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+class TantivyIndex:
+    """Implements `pipeline.index.Index`; follows the pointer and every commit."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._path: Path | None = None
+        self._stamp: tuple[int, int] | None = None
+        self._follow()
+
+    def _follow(self) -> None:
+        path = current(self._folder)
+        try:
+            self._open(path)
+        except IndexDamaged:
+            # The folder may have been removed since the pointer to it was read.
+            if current(self._folder) == path:
+                raise
+            self._open(current(self._folder))
+
+    def _open(self, path: Path) -> None:
+        with _errors_named(path):
+            try:
+                status = (path / "meta.json").stat()
+            except FileNotFoundError:
+                raise IndexDamaged(_damaged(path, "it has no meta.json")) from None
+            stamp = (status.st_ino, status.st_mtime_ns)
+            if path == self._path and stamp == self._stamp:
+                return
+            if path != self._path:
+                self._index = _open(path)
+                self._index.config_reader("manual")
+                self._schema = self._index.schema
+            self._index.reload()
+            self._searcher = self._index.searcher()
+            self._path, self._stamp = path, stamp
+
+    def search(self, query: Query) -> SearchResult:
+        """See `Index.search`."""
+        begun = time.perf_counter()
+        offset = decode_offset(query.after)
+        if query.size < 0 or offset + query.size > MAX_RESULTS:
+            raise ConfigurationError(f"results go {MAX_RESULTS:,} deep: narrow the query instead")
+        self._follow()
+        text = parse_text(query.text)
+        clauses = self._filter_clauses(query)
+        base = self._base_clauses(query, text)
+        everything = tantivy.Query.boolean_query(base + list(clauses.values()))
+        with _errors_named(self._folder):
+            total, hits = self._hits(everything, query, text, offset)
+            counted, days = self._counts(base, clauses, everything)
+            shown = self._histogram(everything, days)
+        more = hits and offset + len(hits) < min(total, MAX_RESULTS)
+        return SearchResult(
+            total=total,
+            took_ms=round((time.perf_counter() - begun) * 1000, 1),
+            hits=hits,
+            facets=counted,
+            histogram=shown,
+            next=encode_offset(offset + len(hits)) if more else None,
+        )
+
+    def get(self, article_id: str) -> EnrichedArticle | None:
+        """See `Index.get`."""
+        self._follow()
+        with _errors_named(self._folder):
+            by_id = tantivy.Query.term_query(self._schema, "id", article_id)
+            hits = self._searcher.search(by_id, 1, count=False).hits
+            article = self._article(hits[0][1]) if hits else None
+        return None if article is None or article.withdrawn else article
+
+    def suggest(self, prefix: str, size: int = 10) -> list[FacetValue]:
+        """See `Index.suggest`."""
+        self._follow()
+        with _errors_named(self._folder):
+            terms = self._searcher.terms_with_prefix(
+                "names", prefix.lower(), self._visible()[0][1], limit=1_000
+            )
+        terms.sort(key=lambda term: (-term[1], term[0]))
+        return [FacetValue(name.split("\0")[1], count) for name, count in terms[:size]]
+
+    def count(self) -> int:
+        """See `Index.count`."""
+        self._follow()
+        everything = tantivy.Query.boolean_query(self._visible())
+        return self._searcher.search(everything, 1).count  # type: ignore[attr-defined,no-any-return]
+
+    def _visible(self) -> list[_Clause]:
+        shown = tantivy.Query.term_query(self._schema, "withdrawn", False)
+        return [(tantivy.Occur.Must, tantivy.Query.const_score_query(shown, 0.0))]
+
+    def _base_clauses(self, query: Query, text: TextQuery) -> list[_Clause]:
+        clauses = self._visible()
+        for group in text.groups:
+            phrases = [self._phrase(phrase.terms) for phrase in group]
+            clauses.append((tantivy.Occur.Must, _any(phrases)))
+        clauses += [(tantivy.Occur.MustNot, self._phrase(phrase.terms)) for phrase in text.without]
+        if query.since or query.until:
+            published = tantivy.Query.range_query(
+                self._schema,
+                "published",
+                tantivy.FieldType.Integer,
+                milliseconds(query.since) if query.since else None,
+                milliseconds(query.until) if query.until else None,
+                include_upper=False,
+            )
+            clauses.append((tantivy.Occur.Must, tantivy.Query.const_score_query(published, 0.0)))
+        return clauses
+
+    def _phrase(self, terms: Sequence[str]) -> tantivy.Query:
+        def of(field: str) -> tantivy.Query:
+            if len(terms) == 1:
+                # "freq": a term's frequency is what BM25 needs; its positions are not.
+                return tantivy.Query.term_query(self._schema, field, terms[0], "freq")
+            return tantivy.Query.phrase_query(self._schema, field, list(terms))
+
+        return _any([tantivy.Query.boost_query(of("title"), TITLE_BOOST), of("text")])
+
+    def _filter_clauses(self, query: Query) -> dict[str, _Clause]:
+        clauses = {}
+        for facet, values in query.filters.items():
+            if facet not in FACETS:
+                raise ConfigurationError(f"{facet}: no such facet; there are {', '.join(FACETS)}")
+            field = FACETS[facet]
+            chosen: Sequence[str] = values
+            tickers = query.filters.get("ticker")
+            if facet == "stated_sentiment" and tickers:
+                # With a ticker, what is stated of that ticker is meant.
+                field = "ticker_sentiments"
+                chosen = [f"{ticker}:{value}" for ticker in tickers for value in values]
+            terms = tantivy.Query.term_set_query(self._schema, field, chosen)
+            clauses[facet] = (tantivy.Occur.Must, tantivy.Query.const_score_query(terms, 0.0))
+        return clauses
+
+    def _hits(
+        self, everything: tantivy.Query, query: Query, text: TextQuery, offset: int
+    ) -> tuple[int, list[Hit]]:
+        ranked = query.sort == "relevance" and bool(text.groups)
+        by_date: dict[str, Any] = {
+            "order_by_field": "order",
+            "order": tantivy.Order.Asc if query.sort == "oldest" else tantivy.Order.Desc,
+        }
+        found = self._searcher.search(
+            everything, max(query.size, 1), offset=offset, **({} if ranked else by_date)
+        )
+        hits = []
+        for score, address in found.hits[: query.size]:
+            article = self._article(address)
+            fields = {"title": article.title, "text": article.text}
+            hits.append(
+                Hit(
+                    id=article.id,
+                    score=score if ranked else None,
+                    highlights=highlight(text, fields),
+                    article=article,
+                )
+            )
+        return found.count, hits  # type: ignore[attr-defined]
+
+    def _article(self, address: tantivy.DocAddress) -> EnrichedArticle:
+        stored = self._searcher.doc(address).get_first("article")
+        assert stored is not None  # noqa: S101 - every document has it
+        return _decoder.decode(stored)
+
+    def _counts(
+        self,
+        base: list[_Clause],
+        clauses: Mapping[str, _Clause],
+        everything: tantivy.Query,
+    ) -> tuple[dict[str, list[FacetValue]], dict[int, int]]:
+        """The facets, each counted without its own filter, and the hits by day."""
+        free = {name: _terms(FACETS[name]) for name in FACETS if name not in clauses}
+        answer = self._searcher.aggregate(everything, free | {"days": _over_time(histogram.DAY)})
+        days = _by_time(answer.pop("days"))
+        for name in clauses:
+            others = [clause for other, clause in clauses.items() if other != name]
+            query = tantivy.Query.boolean_query(base + others)
+            answer |= self._searcher.aggregate(query, {name: _terms(FACETS[name])})
+        return {name: _values(answer[name]["buckets"]) for name in FACETS}, days
+
+    def _histogram(self, everything: tantivy.Query, days: Mapping[int, int]) -> Histogram:
+        if histogram.wants_hours(days):
+            answer = self._searcher.aggregate(everything, {"hours": _over_time(histogram.HOUR)})
+            name, counts = "1h", histogram.label(_by_time(answer["hours"]))
+        else:
+            name, counts = histogram.merge(days)
+        return Histogram(name, [Bucket(start, count) for start, count in counts])
+
+
+class TantivyWriter:
+    """Implements `pipeline.index.IndexWriter` for one numbered folder.
+
+    Raises:
+        InUse: another process writes to it.
+        IndexDamaged: it can't be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        with _errors_named(path):
+            if not (path / "meta.json").exists():
+                path.mkdir(parents=True, exist_ok=True)
+                tantivy.Index(_schema(), str(path), reuse=True)
+            self._index = _open(path)
+            self._index.config_reader("manual")
+            self._schema = self._index.schema
+            self._writer: tantivy.IndexWriter | None = self._index.writer(HEAP_BYTES, 1)
+        self._path = path
+        self._uncommitted: dict[str, int] = {}
+        self._refresh()
+
+    def add(self, articles: Sequence[EnrichedArticle]) -> None:
+        """See `IndexWriter.add`."""
+        assert self._writer is not None  # noqa: S101 - closed writers are not written to
+        latest: dict[str, EnrichedArticle] = {}
+        for article in articles:
+            if article.id not in latest or latest[article.id].revision < article.revision:
+                latest[article.id] = article
+        with _errors_named(self._path):
+            known = self._revisions(list(latest)) | {
+                key: self._uncommitted[key] for key in latest if key in self._uncommitted
+            }
+            for key, article in latest.items():
+                if key in known:
+                    if known[key] >= article.revision:
+                        continue
+                    self._writer.delete_documents_by_term("id", key)
+                self._writer.add_document(_document(article))
+                self._uncommitted[key] = article.revision
+
+    def commit(self) -> None:
+        """See `IndexWriter.commit`."""
+        assert self._writer is not None  # noqa: S101 - closed writers are not written to
+        with _errors_named(self._path):
+            self._writer.commit()
+            self._uncommitted.clear()
+            self._refresh()
+
+    def close(self) -> None:
+        """See `IndexWriter.close`."""
+        if self._writer is not None:
+            with _errors_named(self._path):
+                self._writer.wait_merging_threads()
+            self._writer = None
+
+    def _refresh(self) -> None:
+        self._index.reload()
+        self._searcher = self._index.searcher()
+
+    def _revisions(self, ids: Sequence[str]) -> dict[str, int]:
+        """The revisions of those ids that the index has."""
+        query = tantivy.Query.term_set_query(self._schema, "id", ids)
+        hits = self._searcher.search(query, len(ids), count=False, order_by_field="revision").hits
+        hashes = self._searcher.fast_field_values("id_hash", [address for _, address in hits])
+        by_hash = {id_hash(key): key for key in ids}
+        return {
+            by_hash[int(number)]: revision
+            for (revision, _), number in zip(hits, hashes, strict=True)
+            if number is not None
+        }
+
+
+def open_writer(folder: Path) -> tuple[TantivyWriter, str]:
+    """A writer for the index in use, made when there is none, and its number.
+
+    Raises:
+        InUse: another process writes to it.
+        IndexDamaged: it can't be read.
+    """
+    try:
+        path = current(folder)
+    except ConfigurationError:
+        path = folder / FIRST
+        writer = TantivyWriter(path)
+        point_to(path)
+        return writer, path.name
+    if not (path / "meta.json").exists():
+        raise IndexDamaged(_damaged(path, "it has no meta.json"))
+    return TantivyWriter(path), path.name
+
+
+def _open(path: Path) -> tantivy.Index:
+    index = tantivy.Index.open(str(path))
+    index.register_tokenizer(ANALYZER, analyzer())
+    return index
+
+
+def _document(article: EnrichedArticle) -> tantivy.Document:
+    document = tantivy.Document()
+    document.add_text("id", article.id)
+    document.add_integer("revision", article.revision)
+    document.add_integer("id_hash", id_hash(article.id))
+    document.add_boolean("withdrawn", article.withdrawn)
+    document.add_bytes("article", _encoder.encode(article))
+    if article.withdrawn:
+        return document
+    if article.title:
+        document.add_text("title", prepare(article.title))
+    document.add_text("text", prepare(article.text))
+    for field, values in facets(article).items():
+        for value in values:
+            document.add_text(field, value)
+    for field in _SUGGESTED:
+        for name in getattr(article, field):
+            document.add_text("names", f"{name.lower()}\0{name}")
+    if article.published_at is not None:
+        document.add_integer("published", milliseconds(article.published_at))
+    if (key := order(article)) is not None:
+        document.add_integer("order", key)
+    return document
+
+
+def _any(queries: Sequence[tantivy.Query]) -> tantivy.Query:
+    return tantivy.Query.boolean_query([(tantivy.Occur.Should, query) for query in queries])
+
+
+def _terms(field: str) -> dict[str, Any]:
+    # More than are shown, so that which of several equal ones is shown does not depend on segments.
+    return {"terms": {"field": field, "size": FACET_SIZE * 5}}
+
+
+def _over_time(width: int) -> dict[str, Any]:
+    return {"histogram": {"field": "published", "interval": width, "min_doc_count": 1}}
+
+
+def _by_time(answer: Mapping[str, Any]) -> dict[int, int]:
+    return {int(bucket["key"]): bucket["doc_count"] for bucket in answer["buckets"]}
+
+
+def _values(buckets: Sequence[Mapping[str, Any]]) -> list[FacetValue]:
+    values = [FacetValue(bucket["key"], bucket["doc_count"]) for bucket in buckets]
+    values.sort(key=lambda value: (-value.count, value.value))
+    return values[:FACET_SIZE]
+
+
+@contextmanager
+def _errors_named(path: Path) -> Iterator[None]:
+    """Tantivy has one error, ValueError, for whatever happens to its files: its text is all there is."""
+    try:
+        yield
+    except ValueError as error:
+        text = str(error)
+        if "LockBusy" in text:
+            raise InUse(f"{path}: another process writes to this index") from error
+        if (code := re.search(r"os error (\d+)", text)) and int(code[1]) in _STORAGE_ERRORS:
+            raise StorageUnavailable(f"{path}: {os.strerror(int(code[1]))}") from error
+        raise IndexDamaged(_damaged(path, text)) from error
+    except OSError as error:
+        raise StorageUnavailable(f"{error.filename or path}: {error.strerror}") from error
+
+
+def _damaged(path: Path, why: str) -> str:
+    return f"{path}: the index can't be read ({why}); `newsloom reindex` makes it anew"

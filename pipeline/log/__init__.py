@@ -1,0 +1,110 @@
+"""Topics that carry records between the steps: one protocol, whichever way they are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import NamedTuple, Protocol
+
+from pipeline.article import ARTICLES_DEAD, ARTICLES_ENRICHED, ARTICLES_RAW
+from pipeline.config import Settings, path_of
+from pipeline.errors import ConfigurationError
+
+TOPICS = (ARTICLES_RAW, ARTICLES_ENRICHED, ARTICLES_DEAD)
+COMPACTED = frozenset({ARTICLES_ENRICHED})
+"""Topics that keep the last record of each key for ever; all others are kept by time."""
+
+MAX_RECORD_BYTES = 8_000_000
+"""The largest value of a record. An article's body is bounded far below; its labels add to it."""
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+class Record(NamedTuple):
+    """What is published: a key, a value (null withdraws nothing; see `withdrawn`), headers.
+
+    `digest` tells versions of a key apart: a version that the topic has taken before is not taken
+    again. `revision` orders them: a topic never takes an older one, or the same, behind a newer one.
+    """
+
+    key: str | None
+    value: bytes
+    headers: Headers = ()
+    digest: bytes | None = None
+    revision: int | None = None
+
+
+class Message(NamedTuple):
+    """What is consumed: a record and where it stands. `timestamp` is milliseconds since 1970."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str | None
+    value: bytes
+    headers: Headers
+    timestamp: int
+
+
+class Outcome(Enum):
+    """What became of a published record."""
+
+    APPENDED = "appended"
+    UNCHANGED = "unchanged"
+    """The topic has taken this version of the key before."""
+    SUPERSEDED = "superseded"
+    """The topic has this revision of the key, or a newer one."""
+
+
+class Consumer(Protocol):
+    """A position in a topic. With a group the position survives: it goes on behind the last commit."""
+
+    def poll(self, limit: int, timeout: float) -> list[Message]:
+        """Up to `limit` records in order of their offsets; waits up to `timeout` seconds for one."""
+        ...
+
+    def commit(self, messages: Sequence[Message]) -> None:
+        """These and all polled before them are done with: call it when their results are durable."""
+        ...
+
+    def lag(self) -> int:
+        """How many records stand behind the position."""
+        ...
+
+
+class Log(Protocol):
+    """Topics. Not to be shared between threads: each opens its own."""
+
+    def publish(self, topic: str, records: Sequence[Record]) -> list[Outcome]:
+        """Appends records, in order, and gives each one's outcome. They are durable on return.
+
+        Raises:
+            StorageUnavailable: nothing was appended; the same call may work later.
+        """
+        ...
+
+    def consume(self, topic: str, group: str | None = None, *, from_end: bool = False) -> Consumer:
+        """A consumer: behind the group's last commit, else at the topic's beginning or end."""
+        ...
+
+    def read(self, topic: str, partition: int, offset: int) -> Message | None:
+        """One record, if it is still there."""
+        ...
+
+    def close(self) -> None:
+        """Frees what the log holds."""
+        ...
+
+
+def open_log(settings: Settings, *, create: bool = True) -> Log:
+    """The log that the settings name.
+
+    Raises:
+        ConfigurationError: no such kind of log; or it does not exist and `create` is false.
+        StorageUnavailable: it can't be opened or made.
+    """
+    from pipeline.log.sqlite import SqliteLog
+
+    if not settings.log_url.startswith("sqlite:"):
+        raise ConfigurationError("NEWSLOOM_LOG: expected sqlite:///PATH")
+    return SqliteLog(path_of(settings.log_url, "sqlite"), create=create)

@@ -1,0 +1,241 @@
+"""Supervised worker processes: what crashes or hangs one is found out, and the work goes on.
+
+A `ProcessPoolExecutor` breaks as a whole when one of its processes dies. Here a process that dies, or
+takes too long, is replaced, and its batch is halved until the item that does it stands alone; that
+item is given up after MAX_CRASHES.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection, wait
+from typing import Generic, NamedTuple, TypeVar
+
+from pipeline.errors import Terminal
+
+MAX_CRASHES = 3
+"""So often an item may end its worker alone; once can be by chance (a kill from outside)."""
+
+MAX_FAILED_STARTS = 3
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class GivenUp(NamedTuple):
+    """Stands in the results for an item that no worker could do."""
+
+    reason: str
+    message: str
+
+
+class _Failed(NamedTuple):
+    """A worker's answer when the work raised."""
+
+    message: str
+
+
+class _Batch(Generic[Item, Result]):
+    def __init__(self, items: Sequence[Item]) -> None:
+        self.items = items
+        self.results: list[Result | GivenUp | None] = [None] * len(items)
+        self.missing = len(items)
+        self.crashes = [0] * len(items)
+
+    def put(self, start: int, results: Sequence[Result | GivenUp]) -> None:
+        self.results[start : start + len(results)] = results
+        self.missing -= len(results)
+
+
+class _Task(NamedTuple, Generic[Item, Result]):
+    batch: _Batch[Item, Result]
+    start: int
+    end: int
+
+
+class _Worker(Generic[Item, Result]):
+    def __init__(self, load: Callable[[], Callable[[Sequence[Item]], list[Result]]]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=_run, args=(theirs, load), daemon=True)
+        self.process.start()
+        theirs.close()
+        self.ready = False
+        self.task: _Task[Item, Result] | None = None
+        self.deadline = float("inf")
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.connection.close()
+
+
+class Workers(Generic[Item, Result]):
+    """Does batches of work in `processes` processes; results come in the order of the batches.
+
+    Args:
+        load: called once in each process; what it returns turns a list of items into one of
+            results, as long and in the same order. It is pickled, so a function of a module.
+        processes: how many.
+        seconds: how long a batch may take before its worker is taken to hang.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], Callable[[Sequence[Item]], list[Result]]],
+        processes: int,
+        *,
+        seconds: float = 120.0,
+    ) -> None:
+        self._load = load
+        self._seconds = seconds
+        self._tasks: deque[_Task[Item, Result]] = deque()
+        self._batches: deque[_Batch[Item, Result]] = deque()
+        self._failed_starts = 0
+        self._workers = [_Worker(load) for _ in range(processes)]
+
+    def __enter__(self) -> Workers[Item, Result]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._workers:
+            worker.end()
+
+    @property
+    def pids(self) -> list[int]:
+        """The process ids of the workers."""
+        return [pid for worker in self._workers if (pid := worker.process.pid) is not None]
+
+    @property
+    def pending(self) -> int:
+        """Batches that were submitted and not collected yet."""
+        return len(self._batches)
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether another batch keeps all workers busy: one in hand and one waiting for each."""
+        return len(self._batches) < 2 * len(self._workers)
+
+    def submit(self, items: Sequence[Item]) -> None:
+        """Adds a batch."""
+        batch: _Batch[Item, Result] = _Batch(items)
+        self._batches.append(batch)
+        self._tasks.append(_Task(batch, 0, len(items)))
+        self._assign()
+
+    def collect(self, timeout: float) -> list[Result | GivenUp] | None:
+        """The results of the first batch that was not collected yet.
+
+        None when it is not done within `timeout` seconds, or there is none.
+
+        Raises:
+            Terminal: the workers can't even start.
+        """
+        until = time.monotonic() + timeout
+        while self._batches:
+            if not self._batches[0].missing:
+                return self._batches.popleft().results  # type: ignore[return-value]
+            left = until - time.monotonic()
+            if left < 0:
+                return None
+            self._attend(left)
+        return None
+
+    def _attend(self, timeout: float) -> None:
+        """Waits for an answer, an end or a deadline of any worker, and sees to it."""
+        now = time.monotonic()
+        nearest = min(worker.deadline for worker in self._workers)
+        by_handle: dict[object, _Worker[Item, Result]] = {}
+        for worker in self._workers:
+            by_handle[worker.connection] = by_handle[worker.process.sentinel] = worker
+        handles: list[Connection | int] = list(by_handle)  # type: ignore[arg-type]
+        ready = wait(handles, max(0.0, min(timeout, nearest - now)))
+        for worker in {id(by_handle[handle]): by_handle[handle] for handle in ready}.values():
+            try:
+                answer = worker.connection.recv() if worker.connection.poll() else None
+            except (EOFError, OSError):
+                answer = None
+            if answer is None:
+                self._replace(worker, "its worker process died")
+            elif not worker.ready:
+                worker.ready = True
+                self._failed_starts = 0
+            else:
+                self._take(worker, answer)
+        for worker in list(self._workers):
+            if time.monotonic() >= worker.deadline:
+                self._replace(worker, f"it took longer than {self._seconds:g} s")
+        self._assign()
+
+    def _take(self, worker: _Worker[Item, Result], answer: list[Result] | _Failed) -> None:
+        task, worker.task, worker.deadline = worker.task, None, float("inf")
+        assert task is not None  # noqa: S101 - a worker answers only what it was asked
+        if isinstance(answer, _Failed):
+            # The same work raises the same again: no second try.
+            task.batch.crashes[task.start] = MAX_CRASHES
+            self._retry(task, "failed", answer.message)
+        else:
+            task.batch.put(task.start, answer)
+
+    def _replace(self, worker: _Worker[Item, Result], message: str) -> None:
+        worker.end()
+        if not worker.ready:
+            self._failed_starts += 1
+            if self._failed_starts >= MAX_FAILED_STARTS:
+                raise Terminal(
+                    "worker processes end before they are ready; their error stands above"
+                )
+        self._workers[self._workers.index(worker)] = _Worker(self._load)
+        if worker.task is not None:
+            self._retry(worker.task, "crashed", message)
+
+    def _retry(self, task: _Task[Item, Result], reason: str, message: str) -> None:
+        """Halves a batch whose work went wrong, or gives its only item up."""
+        batch, start, end = task
+        if end - start > 1:
+            middle = (start + end) // 2
+            self._tasks.extendleft((_Task(batch, middle, end), _Task(batch, start, middle)))
+            return
+        batch.crashes[start] += 1
+        if batch.crashes[start] >= MAX_CRASHES:
+            batch.put(start, [GivenUp(reason, message)])
+        else:
+            self._tasks.appendleft(task)
+
+    def _assign(self) -> None:
+        for worker in self._workers:
+            if worker.ready and worker.task is None and self._tasks:
+                task = self._tasks.popleft()
+                # A worker that has just died is replaced when its end is seen.
+                with contextlib.suppress(OSError):
+                    worker.connection.send(task.batch.items[task.start : task.end])
+                worker.task = task
+                worker.deadline = time.monotonic() + self._seconds
+
+
+def _run(
+    connection: Connection, load: Callable[[], Callable[[Sequence[Item]], list[Result]]]
+) -> None:
+    # Ctrl-C goes to the whole group: the parent ends us when it is done.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    work = load()
+    # The pipe breaks when the parent ends, however it does: then so do we.
+    with contextlib.suppress(EOFError, OSError):
+        connection.send(True)
+        while True:
+            items = connection.recv()
+            connection.send(_attempt(work, items))
+
+
+def _attempt(
+    work: Callable[[Sequence[Item]], list[Result]], items: Sequence[Item]
+) -> list[Result] | _Failed:
+    try:
+        return work(items)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the parent has to know
+        return _Failed(f"{type(error).__name__}: {error}")
