@@ -7,6 +7,7 @@ import time
 import unicodedata
 from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import cache
 from hashlib import blake2b
 from typing import Any, Literal
 
@@ -177,10 +178,13 @@ class Clock:
 
     Only a second version of an id within the same millisecond moves the clock on, so that it does
     not run ahead of the real time when many articles arrive in a millisecond.
+
+    Args:
+        after: a time that every stamp is later than.
     """
 
-    def __init__(self) -> None:
-        self._now = 0
+    def __init__(self, after: datetime | None = None) -> None:
+        self._now = milliseconds(after) + 1 if after else 0
         self._ids: set[str] = set()
 
     def stamp(self, article_id: str) -> datetime:
@@ -239,10 +243,32 @@ def settle(submission: Submission, *, source: str, clock: Clock, max_body_bytes:
 
 def identify(source: str, url: str | None, body: str) -> str:
     """The id of an article that came without one: 24 hexadecimal digits."""
-    what = url if url else " ".join(unicodedata.normalize("NFC", body).split())
+    what = url if url else " ".join(nfc(body).split())
     kind = "url" if url else "body"
     key = "\0".join((source, kind, what))
     return blake2b(key.encode(errors="surrogatepass"), digest_size=12).hexdigest()
+
+
+def nfc(text: str) -> str:
+    """`text` in Unicode's normal form C.
+
+    Of a run of combining marks only the first 30 are kept, as in the Stream-Safe Text Format (UAX
+    #15): sorting them takes a time that grows with the square of their number.
+    """
+    if text.isascii():
+        return text
+    if _NO_LATIN.search(text):  # marks are beyond U+02FF; most text is spared the slower search
+        text = _long_runs_of_marks().sub(r"\1", text)
+    return unicodedata.normalize("NFC", text)
+
+
+_NO_LATIN = re.compile("[^\x00-\u02ff]{31}")
+
+
+@cache
+def _long_runs_of_marks() -> re.Pattern[str]:
+    marks = "".join(chr(code) for code in range(0x300, 0x1F000) if unicodedata.combining(chr(code)))
+    return re.compile(f"([{marks}]{{30}})[{marks}]+")
 
 
 def digest(article: RawArticle) -> bytes:

@@ -23,6 +23,10 @@ MAX_CRASHES = 3
 
 MAX_FAILED_STARTS = 3
 
+BATCH = 16
+BATCH_BYTES = 200_000
+"""What a worker takes at a time: so many articles, or so many bytes of them."""
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 

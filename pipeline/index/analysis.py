@@ -59,14 +59,18 @@ def prepare(text: str) -> str:
 def words(text: str) -> list[Word]:
     """The words of `text`, in order."""
     prepared = prepare(text)
-    runs = _RUN.finditer(prepared)
+    found = [
+        Word(term, run.start(), run.end())
+        for run in _RUN.finditer(prepared)
+        if (term := _term(run[0]))
+    ]
     if len(prepared) == len(text):
-        return [Word(_term(run[0]), run.start(), run.end()) for run in runs]
+        return found
     # Only single characters were set apart, by a blank on either side.
     origin: list[int] = []
     for position, character in enumerate(text):
         origin += [position] * (3 if _UNSPACED.match(character) else 1)
-    return [Word(_term(run[0]), origin[run.start()], origin[run.end() - 1] + 1) for run in runs]
+    return [Word(term, origin[start], origin[end - 1] + 1) for term, start, end in found]
 
 
 def _join(match: re.Match[str]) -> str:
@@ -83,4 +87,5 @@ def _join(match: re.Match[str]) -> str:
 
 @lru_cache(maxsize=100_000)
 def _term(word: str) -> str:
-    return analyzer().analyze(word)[0]
+    # None for a character that only one of the two Unicode versions knows.
+    return next(iter(analyzer().analyze(word)), "")

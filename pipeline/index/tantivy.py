@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import secrets
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,7 +44,7 @@ _STORAGE_ERRORS = {
 }
 
 POINTER = "current"
-FIRST = "000001"
+_NUMBERED = "[0-9]" * 6 + "-*"
 TITLE_BOOST = 3.0
 """How much more a word counts in the title than in the text."""
 
@@ -90,9 +91,9 @@ def current(folder: Path) -> Path:
 
 
 def following(folder: Path) -> Path:
-    """The folder for the index after the one in use."""
-    numbers = [int(path.name) for path in folder.glob("[0-9]" * 6)]
-    return folder / f"{max(numbers, default=0) + 1:06}"
+    """A folder for the next index. No two ever have the same name, so none is taken for another."""
+    numbers = [int(path.name[:6]) for path in folder.glob(_NUMBERED)]
+    return folder / f"{max(numbers, default=0) + 1:06}-{secrets.token_hex(4)}"
 
 
 def point_to(generation: Path) -> None:
@@ -105,10 +106,10 @@ def point_to(generation: Path) -> None:
     new.replace(generation.parent / POINTER)
 
 
-def remove_others(generation: Path) -> None:
-    """Removes all numbered folders but `generation`: when nobody writes to them any more."""
-    for path in generation.parent.glob("[0-9]" * 6):
-        if path != generation:
+def remove_older(generation: Path) -> None:
+    """Removes the folders before `generation`; a later one may be in the making."""
+    for path in generation.parent.glob(_NUMBERED):
+        if path.name < generation.name:
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -372,8 +373,8 @@ class TantivyWriter:
         }
 
 
-def open_writer(folder: Path) -> tuple[TantivyWriter, str]:
-    """A writer for the index in use, made when there is none, and its number.
+def open_writer(folder: Path) -> tuple[TantivyWriter, Path]:
+    """A writer for the index in use, made when there is none, and its folder.
 
     Raises:
         InUse: another process writes to it.
@@ -382,13 +383,13 @@ def open_writer(folder: Path) -> tuple[TantivyWriter, str]:
     try:
         path = current(folder)
     except ConfigurationError:
-        path = folder / FIRST
+        path = following(folder)
         writer = TantivyWriter(path)
         point_to(path)
-        return writer, path.name
+        return writer, path
     if not (path / "meta.json").exists():
         raise IndexDamaged(_damaged(path, "it has no meta.json"))
-    return TantivyWriter(path), path.name
+    return TantivyWriter(path), path
 
 
 def _open(path: Path) -> tantivy.Index:

@@ -25,11 +25,14 @@ POLL_SECONDS = 0.05
 MAX_POLL_BYTES = 32_000_000
 """Values that one poll returns at most, so that large records do not fill the memory."""
 
-_LASTING = {
-    sqlite3.SQLITE_CORRUPT,
-    sqlite3.SQLITE_NOTADB,
-    sqlite3.SQLITE_ERROR,
-    sqlite3.SQLITE_MISUSE,
+_MAY_PASS = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_READONLY,
 }
 
 _COLUMNS = "offset, key, value, headers, timestamp"
@@ -209,7 +212,7 @@ class SqliteLog:
             yield
         except sqlite3.DatabaseError as error:
             code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-            kind = Terminal if code in _LASTING else StorageUnavailable
+            kind = StorageUnavailable if code in _MAY_PASS else Terminal
             raise kind(f"{self._path}: {error}") from error
         except OSError as error:
             raise StorageUnavailable(f"{error.filename or self._path}: {error.strerror}") from error

@@ -1,0 +1,86 @@
+"""Articles with their labels at once: no topic, no index. For trying out and for scripts."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+
+import msgspec
+
+from pipeline.article import Clock, RawArticle, Rejection
+from pipeline.config import Settings
+from pipeline.enrich import records
+from pipeline.producer import settled
+from pipeline.profiles import load_profiles
+from pipeline.sources import Located
+from pipeline.workers import BATCH, BATCH_BYTES, GivenUp, Workers
+
+WAIT_SECONDS = 1.0
+
+
+def annotate(
+    inputs: Iterable[Located], settings: Settings
+) -> Iterator[records.Result]:
+    """Each input with its labels or its rejection, in order; no topic and no index are involved.
+
+    One batch is done in this process; more are done by all worker processes.
+    """
+    clock, profiles = Clock(), load_profiles(settings.profiles)
+    batches = _batches((located, settled(located, settings, profiles, clock)) for located in inputs)
+    first, second = next(batches, []), next(batches, [])
+    if not second:
+        yield from _answers(first, records.load(settings.profiles)(_values(first)))
+        return
+    load = partial(records.load, settings.profiles)
+    waiting = deque([first, second])
+    with Workers(load, settings.worker_count) as workers:
+        for batch in waiting:
+            workers.submit(_values(batch))
+        while waiting:
+            while workers.wants_more and (batch := next(batches, [])):
+                workers.submit(_values(batch))
+                waiting.append(batch)
+            if (results := workers.collect(WAIT_SECONDS)) is not None:
+                yield from _answers(waiting.popleft(), results)
+
+
+_Settled = tuple[Located, RawArticle | Rejection]
+
+
+def _values(batch: Sequence[_Settled]) -> list[bytes]:
+    return [msgspec.json.encode(raw) for _, raw in batch if isinstance(raw, RawArticle)]
+
+
+def _batches(inputs: Iterable[_Settled]) -> Iterator[list[_Settled]]:
+    batch: list[_Settled] = []
+    size = 0
+    for located, raw in inputs:
+        batch.append((located, raw))
+        size += len(raw.body) if isinstance(raw, RawArticle) else 0
+        if len(batch) >= BATCH or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _answers(
+    batch: Sequence[_Settled], results: Sequence[records.Result | GivenUp]
+) -> Iterator[records.Result]:
+    labelled = iter(results)
+    for located, raw in batch:
+        if isinstance(raw, Rejection):
+            yield raw
+            continue
+        result = next(labelled)
+        if isinstance(result, records.EnrichedRecord):
+            yield result
+        else:
+            yield Rejection(
+                reason=result.reason,
+                message=result.message,
+                input=located.input,
+                line=located.line,
+                id=raw.id,
+            )

@@ -1,0 +1,498 @@
+"""The `newsloom` command: what each of its words does, and with what exit status it ends."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from pipeline import __version__
+from pipeline.config import Settings, load_settings
+from pipeline.errors import ConfigurationError, NewsloomError, NotFound
+from pipeline.index.query import FACETS, Query, parse_day
+
+if TYPE_CHECKING:
+    from pipeline.article import Rejection
+    from pipeline.local import Service
+
+DONE, SOME_REJECTED, WRONG_USAGE, INTERRUPTED, NO_READER = 0, 1, 2, 130, 141
+
+_HELP = """\
+News in, labelled and searchable documents out.
+
+Articles are put on a topic, get their entities, tickers and sentiment, and can then be searched.
+Everything is kept in one folder, newsloom-data unless --data names another.
+
+\b
+Try:
+  newsloom demo                        the whole thing on the bundled samples
+  newsloom produce news/ && newsloom up --drain
+  newsloom search tariffs --place Japan
+  echo "Apple (AAPL) rose 3%" | newsloom annotate -
+"""
+
+_EPILOG = """\
+\b
+Settings, from the environment or a file .env:
+  NEWSLOOM_DATA             the folder of the log and the index       newsloom-data
+  NEWSLOOM_LOG              where topics are                          sqlite:///<data>/log.db
+  NEWSLOOM_INDEX            where documents are                       tantivy:///<data>/index
+  NEWSLOOM_PROCESSES        worker processes; 0: one per processor    0
+  NEWSLOOM_MAX_BODY_BYTES   the largest title and body together       1000000
+  NEWSLOOM_RETENTION_DAYS   how long raw records and letters stay     30
+  NEWSLOOM_PROFILES         a TOML file of further source profiles
+
+\b
+Exit status:
+  0    all done
+  1    some input was rejected, or what was asked for is not there; all the rest was done
+  2    wrong usage or settings, or the storage can't be used
+  130  stopped by Ctrl-C; nothing was lost
+"""
+
+Command = Callable[..., int | None]
+
+
+def _command(command: Command) -> Command:
+    """Gives a command the options that all have, and the settings."""
+
+    @click.option("--data", type=click.Path(path_type=Path), help="The folder of log and index.")
+    @click.option("-v", "--verbose", is_flag=True, help="Tell more of what happens, on stderr.")
+    @functools.wraps(command)
+    def with_settings(data: Path | None, *, verbose: bool, **options: Any) -> int | None:
+        logging.basicConfig(
+            level=logging.DEBUG if verbose else logging.INFO,
+            format="%(asctime)s %(levelname)s %(message)s",
+            datefmt="%H:%M:%S",
+        )
+        for chatty in ("watchfiles", "asyncio"):
+            logging.getLogger(chatty).setLevel(logging.WARNING)
+        return command(load_settings({"data": data}), **options)
+
+    return with_settings
+
+
+_json = click.option("--json", "as_json", is_flag=True, help="JSON, for programs.")
+_paths = click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+
+
+@click.group(
+    help=_HELP, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(__version__, prog_name="newsloom")
+def cli() -> None:
+    """The group of all commands."""
+
+
+@cli.command()
+@_command
+def demo(settings: Settings) -> None:
+    """Take the bundled samples through every step, and show what comes out."""
+    from pipeline.demo import run
+
+    run(settings)
+
+
+@cli.command()
+@click.option(
+    "--watch",
+    "folders",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Read the articles of this folder, now and whenever they change. Can be repeated.",
+)
+@click.option("--drain", is_flag=True, help="End when everything is indexed.")
+@_json
+@_command
+def up(settings: Settings, folders: tuple[Path, ...], *, drain: bool, as_json: bool) -> int:
+    """Run the service: enrich and index what is produced, until SIGTERM or Ctrl-C.
+
+    Write files under a name that ends in .tmp or .part, and rename them when they are whole: so none
+    is read half-written.
+    """
+    from pipeline.local import Producer, Service
+    from pipeline.sources import read
+    from pipeline.sources.watch import watch
+
+    for folder in folders:
+        if not folder.is_dir():
+            raise ConfigurationError(f"{folder}: no such folder")
+
+    def follow(producer: Producer, stop: Any) -> None:
+        for files in watch(folders, stop):
+            producer.produce(read(files, max_body_bytes=settings.max_body_bytes))
+
+    service = Service(
+        settings,
+        inputs=lambda: read(folders if drain else (), max_body_bytes=settings.max_body_bytes),
+        follow=follow if folders and not drain else None,
+        rejected=_tell,
+    )
+    status = _run_until_signal(service, drain=drain)
+    if as_json:
+        _print_json(service.counts)
+    else:
+        counts = service.counts
+        click.echo(
+            f"{counts.accepted:,} accepted, {counts.unchanged:,} unchanged, "
+            f"{counts.rejected:,} rejected, {counts.enriched:,} enriched, "
+            f"{counts.dead:,} dead letters, {counts.indexed:,} indexed"
+        )
+    return status or (SOME_REJECTED if service.counts.rejected or service.counts.dead else DONE)
+
+
+@cli.command()
+@_paths
+@_json
+@_command
+def produce(settings: Settings, paths: tuple[str, ...], *, as_json: bool) -> int:
+    """Put articles on the raw topic; - is standard input.
+
+    \b
+    .txt            one article, with an optional leading "date YYYY-MM-DD"
+    .json           one article, or an array of articles
+    .jsonl .ndjson  one article a line
+    .csv            one article a row; the first row names the fields
+    Each may be compressed (.gz, .zst); a folder stands for all such files in it.
+
+    Of an article's fields only `body` is required; the others are id, source, url, title,
+    published_at, language and metadata. What was produced before is unchanged, however often.
+    """
+    from pipeline.log import open_log
+    from pipeline.producer import ProduceCounts, Producer
+    from pipeline.profiles import load_profiles
+    from pipeline.sources import read
+    from pipeline.terminal import progress
+
+    log = open_log(settings)
+    counts = ProduceCounts()
+    producer = Producer(log, settings, load_profiles(settings.profiles), counts, _tell)
+    inputs = read(paths, max_body_bytes=settings.max_body_bytes, stdin=sys.stdin.buffer)
+    try:
+        with progress("articles") as advance:
+
+            def counted() -> Any:
+                for number, located in enumerate(inputs, 1):
+                    yield located
+                    advance(number)
+
+            producer.produce(counted())
+    finally:
+        if as_json:
+            _print_json(counts)
+        else:
+            click.echo(
+                f"{counts.accepted:,} accepted, {counts.rejected:,} rejected, "
+                f"{counts.unchanged:,} unchanged"
+            )
+    return SOME_REJECTED if counts.rejected else DONE
+
+
+@cli.command()
+@_paths
+@_command
+def annotate(settings: Settings, paths: tuple[str, ...]) -> int:
+    """Print each article with its labels, a JSON line each; nothing is stored.
+
+    Takes what `produce` takes. Rejected inputs are JSON lines on stderr.
+    """
+    from pipeline.annotate import annotate as annotated
+    from pipeline.enrich.records import EnrichedRecord
+    from pipeline.sources import read
+
+    status = DONE
+    inputs = read(paths, max_body_bytes=settings.max_body_bytes, stdin=sys.stdin.buffer)
+    for result in annotated(inputs, settings):
+        if isinstance(result, EnrichedRecord):
+            sys.stdout.buffer.write(result.value + b"\n")
+            sys.stdout.buffer.flush()
+        else:
+            sys.stderr.buffer.write(msgspec.json.encode(result) + b"\n")
+            sys.stderr.buffer.flush()
+            status = SOME_REJECTED
+    return status
+
+
+def _facet_options(command: Command) -> Command:
+    for name in reversed(FACETS):
+        shown = name.replace("_", " ")
+        option = click.option(
+            f"--{name.replace('_', '-')}",
+            name,
+            multiple=True,
+            metavar=name.split("_")[-1].upper(),
+            help=f"Only with this {shown}; repeated: with any of them.",
+        )
+        command = option(command)
+    return command
+
+
+@cli.command()
+@click.argument("query", nargs=-1)
+@_facet_options
+@click.option("--from", "since", metavar="DATE", help="Published on or after this day or moment.")
+@click.option("--to", "until", metavar="DATE", help="Published on or before this day or moment.")
+@click.option(
+    "--sort",
+    type=click.Choice(["relevance", "newest", "oldest"]),
+    default="relevance",
+    help="Order; without a query relevance is newest.",
+)
+@click.option("--size", type=click.IntRange(0, 1000), default=10, help="How many hits.")
+@click.option("--after", metavar="NEXT", help="The page behind: `next` of the one before.")
+@_json
+@_command
+def search(
+    settings: Settings,
+    query: tuple[str, ...],
+    since: str | None,
+    until: str | None,
+    *,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Find articles by words, "phrases", -word, OR, and by their labels.
+
+    All words must match, in whatever form: "tariff" finds tariffs. Without a query all articles
+    that the filters leave are listed.
+
+    \b
+    newsloom search tariffs japan
+    newsloom search '"trade talks" OR summit -steel' --place Japan --from 2025-07-01
+    newsloom search --ticker SPY --stated-sentiment bullish --json
+    """
+    from pipeline.index import open_index
+    from pipeline.index.query import decode_offset
+    from pipeline.terminal import show_result
+
+    filters = {name: list(values) for name in FACETS if (values := options.pop(name))}
+    asked = Query(
+        text=" ".join(query),
+        filters=filters,
+        since=parse_day(since) if since else None,
+        until=parse_day(until, last=True) if until else None,
+        **options,
+    )
+    result = open_index(settings).search(asked)
+    if as_json:
+        _print_json(result)
+    else:
+        show_result(result, first=decode_offset(asked.after) + 1)
+    return DONE
+
+
+@cli.command()
+@click.argument("article_id", metavar="ID")
+@_json
+@_command
+def show(settings: Settings, article_id: str, *, as_json: bool) -> int:
+    """Show an article, with its entities marked in the text."""
+    from pipeline.index import open_index
+    from pipeline.terminal import show_article
+
+    article = open_index(settings).get(article_id)
+    if article is None:
+        raise NotFound(f"no article {article_id}; `newsloom search` shows ids")
+    if as_json:
+        _print_json(article)
+    else:
+        show_article(article)
+    return DONE
+
+
+@cli.command()
+@click.argument("topic", metavar="TOPIC")
+@click.option("--from-beginning", is_flag=True, help="All that the topic holds first.")
+@click.option("--ticker", "tickers", multiple=True, metavar="SYMBOL", help="Only with this ticker.")
+@_command
+def tail(
+    settings: Settings, topic: str, tickers: tuple[str, ...], *, from_beginning: bool
+) -> int:
+    """Follow a topic as JSON lines, as a subscriber would: raw, enriched or dead."""
+    from pipeline.log import open_log
+    from pipeline.log.follow import follow, topic_named
+
+    name = topic_named(topic)
+    log = open_log(settings, create=False)
+    for line in follow(log, name, from_beginning=from_beginning, tickers=tickers):
+        sys.stdout.buffer.write(line + b"\n")
+        sys.stdout.buffer.flush()
+    return DONE
+
+
+@cli.group()
+def dead() -> None:
+    """The dead letters: what could not be enriched or indexed, and why."""
+
+
+@dead.command("list")
+@_json
+@_command
+def dead_list(settings: Settings, *, as_json: bool) -> int:
+    """List the dead letters."""
+    from pipeline.log import open_log
+    from pipeline.log.dead import letters
+    from pipeline.terminal import show_letters
+
+    found = list(letters(open_log(settings, create=False)))
+    if as_json:
+        for letter in found:
+            _print_json({**msgspec.to_builtins(letter), "value": _readable(letter.value)})
+    else:
+        show_letters(found)
+    return DONE
+
+
+@dead.command("show")
+@click.argument("ref", metavar="LETTER")
+@_command
+def dead_show(settings: Settings, ref: str) -> int:
+    """Print a dead letter's original bytes, unchanged, on stdout, and its reason on stderr."""
+    from pipeline.log import open_log
+    from pipeline.log.dead import find
+
+    letter = find(open_log(settings, create=False), ref)
+    place = f"{letter.topic}, partition {letter.partition}, offset {letter.offset}"
+    click.echo(f"{letter.error}: {letter.message}\n{place}, stage {letter.stage}", err=True)
+    sys.stdout.buffer.write(letter.value + b"\n")
+    return DONE
+
+
+@dead.command("retry")
+@click.argument("refs", metavar="[LETTER]...", nargs=-1)
+@_json
+@_command
+def dead_retry(settings: Settings, refs: tuple[str, ...], *, as_json: bool) -> int:
+    """Send dead letters back to their topic: those named, or all."""
+    from pipeline.log import Outcome, open_log
+    from pipeline.log.dead import find, letters, retry
+
+    log = open_log(settings, create=False)
+    chosen = [find(log, ref) for ref in refs] if refs else list(letters(log))
+    outcomes = [retry(log, letter) for letter in chosen]
+    sent = sum(outcome is Outcome.APPENDED for outcome in outcomes)
+    counts = {"sent": sent, "superseded": len(outcomes) - sent}
+    if as_json:
+        _print_json(counts)
+    else:
+        click.echo(f"{sent:,} sent back, {counts['superseded']:,} superseded by a newer version")
+    return DONE
+
+
+@cli.command()
+@click.argument("article_id", metavar="ID")
+@_command
+def delete(settings: Settings, article_id: str) -> int:
+    """Withdraw an article everywhere: no older version can come back.
+
+    Subscribers get a record of its withdrawal. A running service removes it from the index; where
+    none runs, this command does.
+    """
+    from pipeline.local import Service
+    from pipeline.errors import InUse
+    from pipeline.producer import withdraw
+
+    withdraw(settings, article_id)
+    try:
+        Service(settings, rejected=_tell).run(drain=True)
+    except InUse:
+        click.echo(f"{article_id}: withdrawal sent to the running service")
+    else:
+        click.echo(f"{article_id}: withdrawn")
+    return DONE
+
+
+@cli.command()
+@_command
+def reindex(settings: Settings) -> int:
+    """Build the index again from the enriched topic; searches are answered all the while."""
+    from pipeline.maintenance import reindex as rebuild
+    from pipeline.terminal import progress
+
+    with progress("records") as advance:
+        count = rebuild(settings, lambda done, left: advance(done, done + left))
+    click.echo(f"{count:,} articles in the new index")
+    return DONE
+
+
+@cli.command()
+@click.option("--count", type=click.IntRange(0), default=1000, help="How many articles.")
+@click.option("--seed", type=int, default=0, help="The same seed gives the same articles.")
+@_command
+def generate(settings: Settings, count: int, seed: int) -> int:
+    """Print synthetic raw articles, marked as fiction, as JSON lines, for load tests."""
+    from pipeline.sources.generator import generate as generated
+
+    del settings
+    for article in generated(count, seed):
+        sys.stdout.buffer.write(msgspec.json.encode(article) + b"\n")
+    return DONE
+
+
+def main() -> None:
+    """Runs the command and ends the process with its exit status."""
+    try:
+        status = cli.main(standalone_mode=False) or DONE
+        sys.stdout.flush()
+    except click.exceptions.Abort:
+        status = INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        status = WRONG_USAGE
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    except BrokenPipeError:
+        # Who reads us had enough. Python would complain when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = NO_READER
+    except NewsloomError as error:
+        click.echo(f"newsloom: {error}", err=True)
+        status = SOME_REJECTED if isinstance(error, NotFound) else WRONG_USAGE
+    sys.exit(status)
+
+
+def _run_until_signal(service: Service, *, drain: bool) -> int:
+    """Runs a service; SIGTERM and Ctrl-C end it in good order. Gives the exit status."""
+    from pipeline.terminal import progress
+
+    received: list[int] = []
+
+    def stop(number: int, _: object) -> None:
+        received.append(number)
+        service.stop()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        with progress("indexed") as advance:
+            service.run(
+                drain=drain,
+                tick=lambda counts: advance(
+                    counts.indexed, None, f"{counts.accepted:,} accepted, {counts.dead:,} dead"
+                ),
+            )
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return INTERRUPTED if signal.SIGINT in received else DONE
+
+
+def _tell(rejection: Rejection) -> None:
+    click.echo(f"rejected {rejection}", err=True)
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(value) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _readable(value: bytes) -> str:
+    return value.decode(errors="replace")

@@ -1,0 +1,148 @@
+"""Dead letters: records that could not be done, kept unchanged with the reason, and tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from pipeline.article import ARTICLES_DEAD, ARTICLES_ENRICHED
+from pipeline.errors import NotFound
+from pipeline.log import Log, Message, Outcome, Record
+
+ERROR_TYPE = "newsloom.error.type"
+ERROR_MESSAGE = "newsloom.error.message"
+ERROR_STAGE = "newsloom.error.stage"
+ORIGIN_TOPIC = "newsloom.origin.topic"
+ORIGIN_PARTITION = "newsloom.origin.partition"
+ORIGIN_OFFSET = "newsloom.origin.offset"
+ATTEMPTS = "newsloom.attempts"
+RETRIED = "newsloom.retried"
+"""Of a record without a value in the dead topic: that letter was sent back to its topic."""
+
+_OURS = {ERROR_TYPE, ERROR_MESSAGE, ERROR_STAGE, ORIGIN_TOPIC, ORIGIN_PARTITION, ORIGIN_OFFSET}
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """A record that could not be done. `ref` names it, `dead_at` is milliseconds since 1970."""
+
+    ref: str
+    key: str | None
+    error: str
+    message: str
+    stage: str
+    topic: str
+    partition: int
+    offset: int
+    attempts: int
+    dead_at: int
+    value: bytes
+
+
+class _Revision(msgspec.Struct):
+    revision: int
+
+
+def bury(message: Message, *, error: str, explanation: str, stage: str) -> Record:
+    """The dead letter for a record: key, value and headers as they were, and what went wrong."""
+    before = dict(message.headers).get(ATTEMPTS, b"")
+    attempts = int(before) + 1 if before.isdigit() else 1
+    added = {
+        ERROR_TYPE: error,
+        ERROR_MESSAGE: explanation,
+        ERROR_STAGE: stage,
+        ORIGIN_TOPIC: message.topic,
+        ORIGIN_PARTITION: str(message.partition),
+        ORIGIN_OFFSET: str(message.offset),
+        ATTEMPTS: str(attempts),
+    }
+    kept = tuple(header for header in message.headers if header[0] != ATTEMPTS)
+    return Record(
+        message.key, message.value, kept + tuple((k, v.encode()) for k, v in added.items())
+    )
+
+
+def letters(log: Log) -> Iterator[DeadLetter]:
+    """All dead letters that were not sent back, oldest first."""
+    retried = {
+        value.decode() for m in _all(log, ARTICLES_DEAD) for name, value in m.headers if name == RETRIED
+    }
+    for message in _all(log, ARTICLES_DEAD):
+        if ERROR_TYPE in dict(message.headers) and _ref(message) not in retried:
+            yield _letter(message)
+
+
+def find(log: Log, ref: str) -> DeadLetter:
+    """The dead letter of that name.
+
+    Raises:
+        NotFound: there is none, or it was sent back.
+    """
+    for letter in letters(log):
+        if letter.ref == ref:
+            return letter
+    raise NotFound(f"no dead letter {ref}; `newsloom dead list` shows them")
+
+
+def retry(log: Log, letter: DeadLetter) -> Outcome:
+    """Sends a dead letter back to the topic that it came from.
+
+    It counts as sent back also where the topic has a newer revision of its article by now, behind
+    which it must not be put.
+    """
+    message = log.read(ARTICLES_DEAD, *_position(letter.ref))
+    if message is None:
+        raise NotFound(f"dead letter {letter.ref} has expired")
+    kept = tuple(header for header in message.headers if header[0] not in _OURS)
+    outcome = Outcome.SUPERSEDED
+    if not (letter.topic == ARTICLES_ENRICHED and _has_newer(log, message)):
+        (outcome,) = log.publish(letter.topic, [Record(message.key, message.value, kept)])
+    log.publish(ARTICLES_DEAD, [Record(message.key, b"", ((RETRIED, letter.ref.encode()),))])
+    return outcome
+
+
+def _has_newer(log: Log, message: Message) -> bool:
+    try:
+        revision = msgspec.json.decode(message.value, type=_Revision).revision
+    except msgspec.DecodeError:
+        return False
+    for other in _all(log, ARTICLES_ENRICHED):
+        if other.key == message.key:
+            try:
+                if msgspec.json.decode(other.value, type=_Revision).revision > revision:
+                    return True
+            except msgspec.DecodeError:
+                continue
+    return False
+
+
+def _all(log: Log, topic: str) -> Iterator[Message]:
+    consumer = log.consume(topic)
+    while messages := consumer.poll(500, 0):
+        yield from messages
+
+
+def _letter(message: Message) -> DeadLetter:
+    headers = {name: value.decode(errors="replace") for name, value in message.headers}
+    return DeadLetter(
+        ref=_ref(message),
+        key=message.key,
+        error=headers[ERROR_TYPE],
+        message=headers[ERROR_MESSAGE],
+        stage=headers[ERROR_STAGE],
+        topic=headers[ORIGIN_TOPIC],
+        partition=int(headers[ORIGIN_PARTITION]),
+        offset=int(headers[ORIGIN_OFFSET]),
+        attempts=int(headers[ATTEMPTS]),
+        dead_at=message.timestamp,
+        value=message.value,
+    )
+
+
+def _ref(message: Message) -> str:
+    return f"{message.partition}:{message.offset}"
+
+
+def _position(ref: str) -> tuple[int, int]:
+    partition, offset = ref.split(":")
+    return int(partition), int(offset)

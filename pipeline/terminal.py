@@ -1,0 +1,257 @@
+"""What people see on a terminal: results, articles, dead letters, progress."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Protocol
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.article import EnrichedArticle, Mention, Sentiment
+from pipeline.index import FacetValue, Histogram, Hit, SearchResult
+from pipeline.index.highlight import Highlight
+from pipeline.log.dead import DeadLetter
+
+WIDTH = 100
+"""Columns where the output is no terminal."""
+
+LOG_SECONDS = 5.0
+"""How often progress is told where there is no bar."""
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else WIDTH)
+
+_STYLES = {"positive": "green", "negative": "red", "neutral": "dim"}
+_SIGNS = {"positive": "▲", "negative": "▼", "neutral": "•"}
+_ENTITY_STYLES = {
+    "person": "bold magenta",
+    "organization": "bold blue",
+    "place": "bold green",
+    "ticker": "bold yellow",
+}
+_BARS = " ▁▂▃▄▅▆▇█"
+
+logger = logging.getLogger(__name__)
+
+
+class Advance(Protocol):
+    """Tells how much is done, and how much there is in all where that is known."""
+
+    def __call__(self, done: int, total: int | None = None, note: str = "") -> None:
+        """`note` is a word on what happens now."""
+        ...
+
+
+@contextmanager
+def progress(description: str) -> Iterator[Advance]:
+    """A bar on a terminal; elsewhere a log line now and then."""
+    if err.is_terminal:
+        with Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}", style="dim"),
+            console=err,
+            transient=True,
+        ) as bar:
+            task = bar.add_task(description, total=None, note="")
+
+            def advance(done: int, total: int | None = None, note: str = "") -> None:
+                bar.update(task, completed=done, total=total, note=note)
+
+            yield advance
+        return
+    told = time.monotonic()
+
+    def tell(done: int, total: int | None = None, note: str = "") -> None:
+        nonlocal told
+        if time.monotonic() - told >= LOG_SECONDS:
+            told = time.monotonic()
+            of = f" of {total:,}" if total is not None else ""
+            logger.info("%s: %s%s %s", description, f"{done:,}", of, note)
+
+    yield tell
+
+
+def show_result(result: SearchResult, *, first: int = 1) -> None:
+    """Hits with their passages, then facets and the histogram."""
+    articles = "article" if result.total == 1 else "articles"
+    out.print(Text.assemble((f"{result.total:,} {articles}", "bold"), f" in {result.took_ms:g} ms"))
+    for number, hit in enumerate(result.hits, first):
+        _show_hit(number, hit)
+    if result.total:
+        out.print()
+        _show_facets(result.facets)
+        _show_histogram(result.histogram)
+    if result.next:
+        out.print(Text(f"more: --after {result.next}", "dim"))
+
+
+def _show_hit(number: int, hit: Hit) -> None:
+    article = hit.article
+    out.print()
+    titles = [passage for passage in hit.highlights if passage.field == "title"]
+    heading = _marked(titles[0]) if titles else Text(headline(article))
+    heading.stylize("bold")
+    out.print(Text(f"{number}. ") + heading)
+    facts = [article.source, _day(article.published_at), _sentiment(article.sentiment)]
+    facts += [" ".join(article.symbols)] if article.symbols else []
+    out.print(Padding(Text(" · ").join(Text.from_markup(fact) for fact in facts), (0, 3)))
+    for passage in hit.highlights:
+        if passage.field == "text":
+            out.print(Padding(Text("… ") + _marked(passage) + Text(" …"), (0, 3)))
+    out.print(Padding(Text(hit.id, "dim"), (0, 3)))
+
+
+def headline(article: EnrichedArticle, width: int = 90) -> str:
+    """The title, or the beginning of the text of an article that has none."""
+    text = article.title or article.text
+    line = " ".join(text[: width * 2].split())
+    return line if len(line) <= width else line[: width - 1].rsplit(" ", 1)[0] + "…"
+
+
+def _marked(passage: Highlight) -> Text:
+    """A passage with its spans in colour, or between asterisks where there is none."""
+    if out.color_system is not None:
+        text = Text(passage.text.replace("\n", " "))
+        for start, end in passage.spans:
+            text.stylize("bold yellow", start, end)
+        return text
+    parts, position = [], 0
+    for start, end in passage.spans:
+        parts += [passage.text[position:start], "**", passage.text[start:end], "**"]
+        position = end
+    return Text(("".join(parts) + passage.text[position:]).replace("\n", " "))
+
+
+def _show_facets(facets: Mapping[str, Sequence[FacetValue]]) -> None:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, values in facets.items():
+        if values:
+            shown = " · ".join(f"{value.value} {value.count}" for value in values)
+            grid.add_row(name.replace("_", " "), Text(shown))
+    out.print(grid)
+
+
+def _show_histogram(histogram: Histogram) -> None:
+    if not histogram.buckets:
+        return
+    most = max(bucket.count for bucket in histogram.buckets)
+    bars = "".join(_BARS[-(-bucket.count * 8 // most)] for bucket in histogram.buckets)
+    first, last = histogram.buckets[0].start, histogram.buckets[-1].start
+    size = 16 if histogram.interval.endswith("h") else 10
+    line = Text.assemble(("published".ljust(17), "bold"), f"{first[:size]} {bars} {last[:size]}")
+    out.print(line + Text(f"  ({histogram.interval} each)", "dim"))
+
+
+def show_article(article: EnrichedArticle) -> None:
+    """An article with its entities and tickers marked in the text, and their table."""
+    if article.title:
+        out.print(_with_entities(article, "title"))
+    facts = {
+        "id": article.id,
+        "source": article.source,
+        "url": article.url or "",
+        "published": _day(article.published_at),
+        "language": article.language or "",
+        "sentiment": _sentiment(article.sentiment),
+        "topics": ", ".join(article.topics),
+    }
+    grid = Table.grid(padding=(0, 2))
+    for name, value in facts.items():
+        if value:
+            grid.add_row(Text(name, "bold"), Text.from_markup(value))
+    out.print(grid)
+    out.print()
+    out.print(_with_entities(article, "text"))
+    if article.tickers:
+        out.print()
+        out.print(tickers_table(article))
+
+
+def _with_entities(article: EnrichedArticle, field: str) -> Text:
+    text = (article.title if field == "title" else article.text) or ""
+    marks: list[tuple[str, Mention]] = [
+        (entity.type, mention) for entity in article.entities for mention in entity.mentions
+    ]
+    marks += [("ticker", mention) for ticker in article.tickers for mention in ticker.mentions]
+    marks = sorted((m for m in marks if m[1].field == field), key=lambda m: m[1].start)
+    shown, position = Text(), 0
+    for kind, mention in marks:
+        if mention.start < position:
+            continue
+        shown.append(text[position : mention.start])
+        if out.color_system is not None:
+            shown.append(mention.text, _ENTITY_STYLES.get(kind, "underline"))
+        else:
+            shown.append(f"[{mention.text}|{kind}]")
+        position = mention.end
+    shown.append(text[position:])
+    return shown
+
+
+def tickers_table(article: EnrichedArticle) -> Table:
+    """A table of an article's tickers with what is stated and what is measured of each."""
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for column in ("ticker", "name", "stated sentiment", "stated volume", "measured"):
+        table.add_column(column)
+    for ticker in article.tickers:
+        table.add_row(
+            ticker.symbol,
+            ticker.name,
+            (ticker.stated_sentiment or "–").replace("_", " "),
+            (ticker.stated_message_volume or "–").replace("_", " "),
+            Text.from_markup(_sentiment(ticker.sentiment)),
+        )
+    return table
+
+
+def show_letters(letters: Sequence[DeadLetter]) -> None:
+    """A table of dead letters."""
+    if not letters:
+        out.print("no dead letters")
+        return
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for column in ("letter", "article", "when", "stage", "error", "message"):
+        table.add_column(column, overflow="fold")
+    for letter in letters:
+        when = datetime.fromtimestamp(letter.dead_at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        table.add_row(
+            letter.ref, letter.key or "–", when, letter.stage, letter.error, Text(letter.message)
+        )
+    out.print(table)
+
+
+def _sentiment(sentiment: Sentiment | None) -> str:
+    if sentiment is None:
+        return "–"
+    style = _STYLES[sentiment.label]
+    sign = _SIGNS[sentiment.label]
+    return f"[{style}]{sign} {sentiment.label} {sentiment.score:+.2f}[/{style}]"
+
+
+def _day(moment: datetime | None) -> str:
+    if moment is None:
+        return "undated"
+    at_midnight = (moment.hour, moment.minute, moment.second) == (0, 0, 0)
+    return moment.strftime("%Y-%m-%d" if at_midnight else "%Y-%m-%d %H:%M")

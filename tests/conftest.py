@@ -1,0 +1,38 @@
+"""What all tests share: settings on a temporary folder, and articles of our own making."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.article import EnrichedArticle, Provenance
+from pipeline.config import Settings
+
+ROOT = Path(__file__).parent.parent
+SAMPLES = ROOT / "pipeline" / "samples"
+GOLDEN = SAMPLES / "stocktwits-2025-07-17.txt"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """An empty data folder, and two worker processes."""
+    return Settings(data=tmp_path / "data", processes=2)
+
+
+def enriched(article_id: str = "a", **fields: Any) -> EnrichedArticle:
+    """An enriched article with the given fields, and sensible others."""
+    day = datetime(2025, 7, 17, tzinfo=UTC)
+    values: dict[str, Any] = {
+        "revision": 1,
+        "source": "wire",
+        "published_at": day,
+        "ingested_at": day,
+        "enriched_at": day,
+        "language": "en",
+        "text": "Nothing in particular happened in Tokyo.",
+        "provenance": Provenance(pipeline="0", models={}),
+    }
+    return EnrichedArticle(id=article_id, **(values | fields))
