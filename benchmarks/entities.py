@@ -66,10 +66,10 @@ def main() -> None:
         )
         print(f"{name:14}{cells}{seconds:7.2f}")
     if arguments.errors:
-        for number, (expected, found) in enumerate(zip(wanted, ours, strict=True)):
-            print(
-                f"\n{number}: missed {sorted(expected - found)}\n   wrong {sorted(found - expected)}"
-            )
+        for number, (expected, given) in enumerate(zip(wanted, ours, strict=True)):
+            print(f"
+{number}: missed {sorted(expected - given)}")
+            print(f"{number}: wrong {sorted(given - expected)}")
 
 
 def read(path: Path) -> list[list[Row]]:

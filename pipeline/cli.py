@@ -119,13 +119,13 @@ def up(settings: Settings, folders: tuple[Path, ...], *, drain: bool, as_json: b
     Write files under a name that ends in .tmp or .part, and rename them when they are whole: so none
     is read half-written.
     """
-    from pipeline.local import Producer, Service
-    from pipeline.sources import read
-    from pipeline.sources.watch import watch
-
     for folder in folders:
         if not folder.is_dir():
             raise ConfigurationError(f"{folder}: no such folder")
+
+    from pipeline.local import Producer, Service
+    from pipeline.sources import read
+    from pipeline.sources.watch import watch
 
     def follow(producer: Producer, stop: Any) -> None:
         for files in watch(folders, stop):

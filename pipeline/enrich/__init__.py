@@ -1,0 +1,255 @@
+"""Text in, labels out: one Enricher, composed of pure functions of one article."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, time
+
+import msgspec
+
+from pipeline import __version__
+from pipeline.article import (
+    EnrichedArticle,
+    Entity,
+    EntityType,
+    Mention,
+    Provenance,
+    RawArticle,
+    Rejection,
+    TextField,
+    Ticker,
+)
+from pipeline.enrich.amounts import find_money, find_percents
+from pipeline.enrich.clean import clean, clean_line
+from pipeline.enrich.dates import dateline, find_dates, leading_date
+from pipeline.enrich.entities import find_entities, mask
+from pipeline.enrich.language import detect_language
+from pipeline.enrich.recognizer import Recognizer
+from pipeline.enrich.sentences import sentences
+from pipeline.enrich.sentiment import LexiconModel, SentimentModel, attach
+from pipeline.enrich.signature import signature
+from pipeline.enrich.stated import find_stated
+from pipeline.enrich.summary import summarize
+from pipeline.enrich.tickers import TickerSpan, find_tickers, symbol_of_company
+from pipeline.enrich.topics import find_topics
+from pipeline.errors import Rejected
+from pipeline.profiles import Profiles
+
+_FIELDS: tuple[TextField, ...] = ("title", "text")
+
+
+class _Draft(msgspec.Struct):
+    """An article on its way: cleaned, with what does not need a model."""
+
+    raw: RawArticle
+    fields: dict[TextField, str]
+    sentences: dict[TextField, list[tuple[int, int]]]
+    published_at: datetime | None
+    language: str | None
+    tickers: dict[TextField, list[TickerSpan]]
+    masks: dict[TextField, list[tuple[int, int]]] = {}
+
+
+class Enricher:
+    """Adds labels to articles. Each article is on its own: a batch only shares the models' time.
+
+    Args:
+        profiles: what is known of sources.
+        sentiment: the model of sentiment; by default the lexicon.
+    """
+
+    def __init__(self, profiles: Profiles, sentiment: SentimentModel | None = None) -> None:
+        self._profiles = profiles
+        self._recognizer = Recognizer()
+        self._sentiment = sentiment or LexiconModel()
+        self._provenance = Provenance(
+            pipeline=__version__,
+            models={"entities": self._recognizer.name, "sentiment": self._sentiment.name},
+        )
+
+    def enrich(self, articles: Sequence[RawArticle]) -> list[EnrichedArticle | Rejection]:
+        """One result for each article, in order: with its labels, or why it can't have any."""
+        results: list[EnrichedArticle | Rejection] = []
+        drafts: list[tuple[int, _Draft]] = []
+        for raw in articles:
+            if raw.withdrawn:
+                results.append(self._withdrawn(raw))
+                continue
+            try:
+                draft = self._draft(raw)
+            except Rejected as error:
+                results.append(Rejection(reason=error.reason, message=str(error), id=raw.id))
+                continue
+            if draft.language == "en":
+                drafts.append((len(results), draft))
+            results.append(self._labelled(draft))
+        for (position, draft), entities in zip(
+            drafts, self._entities([draft for _, draft in drafts]), strict=True
+        ):
+            article = results[position]
+            assert isinstance(article, EnrichedArticle)  # noqa: S101 - put there above
+            self._add_entities(article, draft, entities)
+        return results
+
+    def _draft(self, raw: RawArticle) -> _Draft:
+        profile = self._profiles.named(raw.source)
+        text = clean(raw.body, profile.boilerplate_pattern if profile else None)
+        leading, start = leading_date(text)
+        text = text[start:]
+        if not text:
+            raise Rejected("empty_body", "nothing is left of the body when it is cleaned")
+        fields: dict[TextField, str] = {"text": text}
+        if raw.title and (title := clean_line(raw.title)):
+            fields = {"title": title, "text": text}
+        published_at = raw.published_at
+        if published_at is None and (day := leading or dateline(text)):
+            published_at = datetime.combine(day, time(), UTC)
+        language = raw.language.split("-")[0] if raw.language else None
+        return _Draft(
+            raw=raw,
+            fields=fields,
+            sentences={field: sentences(value) for field, value in fields.items()},
+            published_at=published_at,
+            language=language or detect_language("\n".join(fields.values())),
+            tickers=_tickers_by_field(fields),
+        )
+
+    def _withdrawn(self, raw: RawArticle) -> EnrichedArticle:
+        return EnrichedArticle(
+            id=raw.id,
+            revision=raw.revision,
+            source=raw.source,
+            ingested_at=raw.ingested_at,
+            enriched_at=datetime.now(UTC),
+            withdrawn=True,
+            provenance=self._provenance,
+        )
+
+    def _labelled(self, draft: _Draft) -> EnrichedArticle:
+        """The article with what can be known in any language."""
+        raw, text = draft.raw, draft.fields["text"]
+        tickers = _tickers(draft)
+        return EnrichedArticle(
+            id=raw.id,
+            revision=raw.revision,
+            source=raw.source,
+            url=raw.url,
+            title=draft.fields.get("title"),
+            published_at=draft.published_at,
+            ingested_at=raw.ingested_at,
+            enriched_at=datetime.now(UTC),
+            language=draft.language,
+            text=text,
+            summary=summarize(text, draft.sentences["text"]),
+            tickers=tickers,
+            symbols=[ticker.symbol for ticker in tickers],
+            ticker_sentiments=_pairs(tickers, "stated_sentiment"),
+            ticker_message_volumes=_pairs(tickers, "stated_message_volume"),
+            signature=signature(text),
+            metadata=raw.metadata,
+            provenance=self._provenance,
+        )
+
+    def _entities(self, drafts: Sequence[_Draft]) -> Iterable[list[Entity]]:
+        texts: list[str] = []
+        for draft in drafts:
+            for field, text in draft.fields.items():
+                spans = [(span.mask_start, span.mask_end) for span in draft.tickers[field]]
+                masked, draft.masks[field] = mask(text, spans)
+                texts.append(masked)
+        recognized = iter(self._recognizer.recognize(texts))
+        for draft in drafts:
+            names = {span.name for spans in draft.tickers.values() for span in spans}
+            yield find_entities(
+                draft.fields,
+                {field: next(recognized) for field in draft.fields},
+                draft.masks,
+                names,
+                symbol_of_company,
+            )
+
+    def _add_entities(
+        self, article: EnrichedArticle, draft: _Draft, entities: list[Entity]
+    ) -> None:
+        article.sentiment = attach(
+            self._sentiment, draft.fields, draft.sentences, entities, article.tickers
+        )
+        article.people = _names(entities, "person")
+        article.organizations = _names(entities, "organization")
+        article.places = _names(entities, "place")
+        linked = [entity.id for entity in entities if _is_listed(entity)]
+        article.related_symbols = sorted(set(linked) - set(article.symbols))
+        article.topics = find_topics(draft.fields.get("title"), draft.fields["text"])
+        article.entities = sorted([*entities, *_measures(draft)], key=_first_mention)
+
+
+def _tickers_by_field(fields: dict[TextField, str]) -> dict[TextField, list[TickerSpan]]:
+    """The tickers of each field; what one field introduces is known in the other."""
+    found = {field: find_tickers(text) for field, text in fields.items()}
+    symbols = {span.symbol for spans in found.values() for span in spans}
+    if len(found) > 1 and symbols:
+        found = {field: find_tickers(text, symbols) for field, text in fields.items()}
+    return found
+
+
+def _tickers(draft: _Draft) -> list[Ticker]:
+    tickers: dict[str, Ticker] = {}
+    for field, spans in draft.tickers.items():
+        for span in spans:
+            ticker = tickers.setdefault(
+                span.symbol, Ticker(symbol=span.symbol, name=span.name, mentions=[])
+            )
+            surface = draft.fields[field][span.start : span.end]
+            ticker.mentions.append(
+                Mention(field=field, start=span.start, end=span.end, text=surface)
+            )
+        found = find_stated(draft.fields[field], draft.sentences[field], spans)
+        for symbol, (sentiment, volume) in found.items():
+            ticker = tickers[symbol]
+            ticker.stated_sentiment = sentiment or ticker.stated_sentiment
+            ticker.stated_message_volume = volume or ticker.stated_message_volume
+    return list(tickers.values())
+
+
+def _pairs(tickers: Sequence[Ticker], field: str) -> list[str]:
+    return [f"{t.symbol}:{value}" for t in tickers if (value := getattr(t, field))]
+
+
+def _measures(draft: _Draft) -> list[Entity]:
+    """Dates, money and percentages as entities: mentions of one value are one entity."""
+    entities: dict[tuple[str, str], Entity] = {}
+    for field, text in draft.fields.items():
+        kinds: list[tuple[EntityType, list[Mention]]] = [
+            ("date", find_dates(text, draft.published_at, draft.sentences[field], field)),
+            ("money", find_money(text, field)),
+            ("percent", find_percents(text, field)),
+        ]
+        for kind, mentions in kinds:
+            for mention in mentions:
+                name = _measure_name(mention)
+                entity = entities.setdefault(
+                    (kind, name), Entity(type=kind, id=name, name=name, count=0, mentions=[])
+                )
+                entity.mentions.append(mention)
+                entity.count += 1
+    return list(entities.values())
+
+
+def _measure_name(mention: Mention) -> str:
+    if isinstance(mention.amount, float) and isinstance(mention.unit, str):
+        number = f"{mention.amount:.15g}"
+        return f"{number}%" if mention.unit == "percent" else f"{number} {mention.unit}"
+    return mention.value if isinstance(mention.value, str) else mention.text.lower()
+
+
+def _names(entities: Sequence[Entity], kind: EntityType) -> list[str]:
+    return [entity.name for entity in entities if entity.type == kind]
+
+
+def _is_listed(entity: Entity) -> bool:
+    return entity.type == "organization" and symbol_of_company(entity.name) == entity.id
+
+
+def _first_mention(entity: Entity) -> tuple[int, int, int]:
+    first = min(entity.mentions, key=lambda m: (_FIELDS.index(m.field), m.start))
+    return _FIELDS.index(first.field), first.start, first.end

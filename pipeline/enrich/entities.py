@@ -1,0 +1,325 @@
+"""The people, organizations, places, groups, products and events of an article, joined by name.
+
+A recogniser gives spans; the rules here decide what they are, what belongs together, and what it is
+called. Stock indices ("S&P 500", "Nikkei") are no entities: they are neither organizations nor is
+there any other facet for them. Funds are known by their tickers.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from pipeline.article import Entity, EntityType, Mention, TextField
+from pipeline.enrich.gazetteer import Known, lookup
+from pipeline.enrich.masking import mask
+from pipeline.enrich.organizations import (
+    add_companies,
+    add_listed,
+    fund_spans,
+    join_organizations,
+)
+from pipeline.enrich.page import Found, Page
+from pipeline.enrich.people import join_people, surnames
+from pipeline.enrich.recognizer import Span
+from pipeline.enrich.spans import is_office, read_span
+from pipeline.enrich.words import (
+    FUNCTION_WORDS,
+    ORGANIZATION_NOUNS,
+    ROLES,
+    TITLES,
+    WORD_SURNAMES,
+)
+
+__all__ = ["find_entities", "mask"]
+
+_NEAR_GEORGIA = frozenset(
+    {"Tbilisi", "Georgian", "Georgians", "Batumi", "Abkhazia", "Caucasus"}
+    | {"Russia", "Armenia", "Azerbaijan"}
+)
+_FIELDS: tuple[TextField, ...] = ("title", "text")
+
+
+def find_entities(
+    fields: Mapping[TextField, str],
+    spans: Mapping[TextField, Sequence[Span]],
+    masked: Mapping[TextField, Sequence[tuple[int, int]]],
+    ticker_names: Collection[str],
+    symbol_of: Callable[[str], str | None],
+) -> list[Entity]:
+    """The entities of an article, by first mention, the title before the text.
+
+    Args:
+        fields: the cleaned title and text.
+        spans: what the recogniser found in each field.
+        masked: the spans of each field that were hidden from it, in order, as `mask` gives them.
+        ticker_names: the names of the securities whose symbols the article gives.
+        symbol_of: the symbol of the listed company that goes by a name, if there is one.
+    """
+    pages = [
+        _page(field, fields[field], masked.get(field, ()), ticker_names)
+        for field in _FIELDS
+        if field in fields
+    ]
+    for page in pages:
+        for span in spans.get(page.field, ()):
+            found = read_span(page, span)
+            if found is not None and page.is_free(found.start, found.end):
+                page.add(found)
+        _add_known(page)
+        add_companies(page)
+        add_listed(page, masked.get(page.field, ()), ticker_names)
+        _add_titled(page)
+    _drop_symbols(pages, masked)
+    _trust_listings(pages, symbol_of)
+    _one_type_a_name(_ordered(pages))
+    join_people(_ordered(pages), symbol_of)
+    acronyms = join_organizations(pages)
+    _drop_words(pages, symbol_of)
+    _sweep(pages, acronyms)
+    _which_georgia(pages)
+    return _entities(pages, symbol_of)
+
+
+def _page(
+    field: TextField, text: str, masked: Sequence[tuple[int, int]], ticker_names: Collection[str]
+) -> Page:
+    page = Page(field, text, ())
+    hidden: list[tuple[int, int]] = []
+    for start, end in sorted([*masked, *fund_spans(page, ticker_names)]):
+        if hidden and start < hidden[-1][1]:
+            hidden[-1] = (hidden[-1][0], max(end, hidden[-1][1]))
+        else:
+            hidden.append((start, end))
+    page.hidden = hidden
+    return page
+
+
+def _ordered(pages: Sequence[Page]) -> list[Found]:
+    return [found for page in pages for found in page.found]
+
+
+def _add_known(page: Page) -> None:
+    """Adds the well-known names that were missed, and drops what is only part of one."""
+    for first, last, known in page.known:
+        start, end = page.words[first].start, page.words[last].end
+        if is_office(page, start, end):
+            # "U.S. Treasury Secretary": the country is meant, not the department.
+            country = lookup(page.prose[start : page.words[last - 1].end]) if last > first else None
+            if country is None or country.type != "place":
+                continue
+            last, known = last - 1, country
+            end = page.words[last].end
+        if page.prose[end : end + 1] == "." and known.abbreviation:
+            end += 1
+        inside = page.inside(start, end)
+        if any(found.start < start or found.end > end for found in inside):
+            continue
+        if inside and (known.type is None or last > first):
+            if any(found.titled for found in inside):
+                continue
+            for found in inside:
+                page.remove(found)
+        elif inside:
+            continue
+        if known.type is None or page.is_hidden(start, end):
+            continue
+        sure = known.sure or known.abbreviation
+        if sure and page.prose[start].isupper() and page.stands_alone(first, last):
+            name = page.prose[start:end]
+            page.add(Found(page.field, start, end, known.type, name, known))
+
+
+def _add_titled(page: Page) -> None:
+    """Adds the people that were missed behind a title: "Mr. Oduya"."""
+    words = page.words
+    for index, word in enumerate(words):
+        if word.key not in TITLES:
+            continue
+        last = index
+        while last - index < 3 and last + 1 < len(words):
+            following = words[last + 1].key
+            gap = page.prose[words[last].end : words[last + 1].start]
+            if gap not in ({" ", ". "} if last == index else {" ", "-"}):
+                break
+            if (
+                not following[0].isupper()
+                or following in ROLES
+                or following.lower() in FUNCTION_WORDS
+            ):
+                break
+            last += 1
+        start, end = words[min(index + 1, len(words) - 1)].start, words[last].end
+        if last == index or words[last].key in ORGANIZATION_NOUNS or not page.is_free(start, end):
+            continue
+        name = page.prose[start:end]
+        known = lookup(name)
+        if name.isupper() or (known is not None and known.sure):
+            continue
+        page.add(Found(page.field, start, end, "person", name, titled=True))
+
+
+def _drop_symbols(
+    pages: Sequence[Page], masked: Mapping[TextField, Sequence[tuple[int, int]]]
+) -> None:
+    """Drops the symbols of the article's tickers where they were taken for names."""
+    symbols = {
+        symbol
+        for page in pages
+        for start, end in masked.get(page.field, ())
+        if end - start < 40
+        for symbol in re.findall(r"[A-Z]{1,6}", page.text[start:end])
+    }
+    for page in pages:
+        for found in page.found:
+            if page.text[found.start : found.end] in symbols and (
+                found.known is None or not found.known.sure
+            ):
+                page.remove(found)
+
+
+def _trust_listings(pages: Sequence[Page], symbol_of: Callable[[str], str | None]) -> None:
+    """Makes an organization of what bears a listed company's name and was taken for something else.
+
+    A single word that was taken for a person stays: too many companies are called after people.
+    """
+    for page in pages:
+        for found in page.found:
+            if found.type == "organization" or found.titled or found.type == "group":
+                continue
+            if found.known is not None and found.known.sure:
+                continue
+            if (found.type != "person" or " " in found.name) and symbol_of(found.name):
+                found.type, found.known = "organization", None
+
+
+def _drop_words(pages: Sequence[Page], symbol_of: Callable[[str], str | None]) -> None:
+    """Drops single words at the start of a sentence that the article also writes in lower case."""
+    lower = _lower_words(pages)
+    for page in pages:
+        for found in page.found:
+            if (
+                found.known is None
+                and not found.titled
+                and found.name.casefold() in lower
+                and page.begins_sentence(page.word_at(found.start))
+                and not symbol_of(found.name)
+            ):
+                page.remove(found)
+
+
+def _lower_words(pages: Sequence[Page]) -> set[str]:
+    return {word.key for page in pages for word in page.words if word.key.islower()}
+
+
+def _one_type_a_name(found: Sequence[Found]) -> None:
+    """Gives all mentions of a name the type that most have; the first one's when it is a draw."""
+    votes: dict[str, Counter[EntityType]] = {}
+    known: dict[tuple[str, EntityType], Known] = {}
+    for mention in found:
+        name = mention.name.casefold()
+        votes.setdefault(name, Counter())[mention.type] += 3 if mention.titled else 1
+        if mention.known is not None:
+            known.setdefault((name, mention.type), mention.known)
+    for mention in found:
+        if mention.known is not None and mention.known.sure:
+            continue
+        name = mention.name.casefold()
+        mention.type = votes[name].most_common(1)[0][0]
+        mention.known = known.get((name, mention.type))
+
+
+def _sweep(pages: Sequence[Page], acronyms: Mapping[str, str]) -> None:
+    """Adds the bare occurrences of names that are known by now."""
+    names = _spellings(pages, acronyms)
+    by_word: dict[str, list[str]] = {}
+    for name in sorted(names, key=len, reverse=True):
+        by_word.setdefault(re.split(r"[\s.\-&'’]", name)[0], []).append(name)
+    lower = _lower_words(pages)
+    for page in pages:
+        for index, word in enumerate(page.words):
+            for name in by_word.get(word.key, ()):
+                end = word.start + len(name)
+                if (
+                    not page.prose.startswith(name, word.start)
+                    or page.prose[end : end + 1].isalnum()
+                ):
+                    continue
+                last = page.word_before(end)
+                if (
+                    last is None
+                    or not page.is_free(word.start, end)
+                    or not page.stands_alone(index, last)
+                ):
+                    continue
+                doubtful = word.key in WORD_SURNAMES or word.key.lower() in lower
+                if doubtful and index == last and page.begins_sentence(index):
+                    continue
+                model = names[name]
+                page.add(Found(page.field, word.start, end, model.type, model.name, model.known))
+                break
+
+
+def _which_georgia(pages: Sequence[Page]) -> None:
+    """Makes a state of Georgia unless the article speaks of the country's neighbourhood."""
+    mentions = [found for page in pages for found in page.found]
+    if _NEAR_GEORGIA & {found.name for found in mentions}:
+        return
+    for found in mentions:
+        if found.type == "place" and found.known is not None and found.known.id == "GE":
+            found.known = Known("place", "Georgia")
+
+
+def _spellings(pages: Sequence[Page], acronyms: Mapping[str, str]) -> dict[str, Found]:
+    found = _ordered(pages)
+    prose = {page.field: page.prose for page in pages}
+    names: dict[str, Found] = {}
+    canonical: dict[str, Found] = {}
+    for mention in found:
+        names.setdefault(prose[mention.field][mention.start : mention.end], mention)
+        canonical.setdefault(mention.name, mention)
+    for surname, name in surnames(found).items():
+        known = lookup(surname)
+        if known is None or not known.sure:
+            names.setdefault(surname, canonical[name])
+    for short, name in acronyms.items():
+        if name in canonical:
+            names.setdefault(short, canonical[name])
+    return {name: model for name, model in names.items() if name[:1].isupper() and len(name) > 1}
+
+
+def _entities(pages: Sequence[Page], symbol_of: Callable[[str], str | None]) -> list[Entity]:
+    entities: dict[tuple[EntityType, str], Entity] = {}
+    for found in _ordered(pages):
+        name = found.name
+        if found.known is not None and found.known.type == found.type:
+            name = found.known.name
+        identity = _id(found, name, symbol_of)
+        entity = entities.setdefault(
+            (found.type, identity),
+            Entity(type=found.type, id=identity, name=name, count=0, mentions=[]),
+        )
+        page = next(page for page in pages if page.field == found.field)
+        text = page.text[found.start : found.end]
+        entity.mentions.append(
+            Mention(field=found.field, start=found.start, end=found.end, text=text)
+        )
+        entity.count += 1
+    return list(entities.values())
+
+
+def _id(found: Found, name: str, symbol_of: Callable[[str], str | None]) -> str:
+    if found.known is not None and found.known.id is not None and found.type == "place":
+        return found.known.id
+    if found.type == "organization" and (symbol := symbol_of(name)):
+        return symbol
+    return slug(name)
+
+
+def slug(name: str) -> str:
+    """`name` in lower case, accents folded, with hyphens for all that is no letter or digit."""
+    folded = unicodedata.normalize("NFKD", name.replace("&", " and ")).casefold()
+    plain = re.sub(r"[^a-z0-9]+", "-", folded.encode("ascii", "ignore").decode()).strip("-")
+    return plain or re.sub(r"[\W_]+", "-", name.casefold()).strip("-") or "name"

@@ -1,0 +1,56 @@
+"""Enrichment of records as they stand in a topic: what a worker process does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from pipeline.article import EnrichedArticle, RawArticle, Rejection
+from pipeline.enrich import Enricher
+from pipeline.profiles import load_profiles
+
+_decoder = msgspec.json.Decoder(RawArticle)
+_encoder = msgspec.json.Encoder()
+
+
+class EnrichedRecord(NamedTuple):
+    """A record of the enriched topic: its key, its revision and its JSON."""
+
+    id: str
+    revision: int
+    value: bytes
+
+
+Result = EnrichedRecord | Rejection
+
+
+def load(profiles: Path | None) -> Callable[[Sequence[bytes]], list[Result]]:
+    """A function that turns values of the raw topic into those of the enriched one.
+
+    Raises:
+        ConfigurationError: the file of further source profiles can't be read.
+    """
+    enricher = Enricher(load_profiles(profiles))
+
+    def enrich(values: Sequence[bytes]) -> list[Result]:
+        decoded = [_decode(value) for value in values]
+        enriched = iter(enricher.enrich([raw for raw in decoded if isinstance(raw, RawArticle)]))
+        return [raw if isinstance(raw, Rejection) else _encode(next(enriched)) for raw in decoded]
+
+    return enrich
+
+
+def _decode(value: bytes) -> RawArticle | Rejection:
+    try:
+        return _decoder.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return Rejection(reason="malformed_record", message=f"not a RawArticle: {error}")
+
+
+def _encode(result: EnrichedArticle | Rejection) -> Result:
+    if isinstance(result, Rejection):
+        return result
+    return EnrichedRecord(result.id, result.revision, _encoder.encode(result))

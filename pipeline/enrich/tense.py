@@ -1,0 +1,89 @@
+"""Whether a sentence speaks of the past or the future, near a place in it."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pipeline.enrich.date_values import Tense
+
+_DAY_NAMES = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
+
+_FUTURE = r"""
+    will | won['’]t | shall | would | could | might | (?-i:may) | should
+  | (?:going|ready|poised|about) \s to
+  | (?:is|are|was|were) \s (?:now \s)? (?:to|due|set|expected|scheduled) (?=\s)
+  | set \s (?:to|for) | due | slated | scheduled | deadline
+  | expect(?:s|ed|ing)? | anticipat(?:es?|ed|ing) | projects | predicts? | sees
+  | await(?:s|ed|ing)? | brac(?:es?|ed|ing) \s for | prepar(?:es?|ed|ing) \s (?:to|for)
+  | plan(?:s|ned|ning)? (?:\s (?:to|for|a|an))? | intends? | aim(?:s|ed|ing)? \s to
+  | (?:agreed|promised|vowed|pledged|decided|hopes?|hoping|wants?|seeks?|threaten(?:s|ed)
+      |asked|urged|ordered|told \s \w+|invited|required) \s to
+  | begins? | starts? | opens | resumes? | reconvenes? | expires? | kicks? \s off
+  | takes? \s (?:effect|place) | comes? \s into \s (?:force|effect)
+"""
+# These tell the tense of what follows them, and nothing of what stands before.
+_AHEAD = rf"""
+    ahead \s of | upcoming | forthcoming | coming | looming | impending | potential(?:ly)?
+  | prospective | forecasts? | outlook | guidance | expectations?
+  | until | till | tomorrow | by (?=\s{_DAY_NAMES}) | before (?=\s{_DAY_NAMES})
+  | effective | starting | beginning
+"""
+_PAST = r"""
+    said | told | was | were | had | did | held | met | made | took | gave | came | went | saw
+  | sold | bought | paid | fell | rose | grew | sank | slid | shrank | sprang | swung | began
+  | became | led | left | lost | won | kept | brought | sent | spent | stood | struck | spoke
+  | broke | wrote | drew | drove | flew | froze | rang | ran | shot | stuck | sought | taught
+  | thought | threw | withdrew | understood | found | built | chose | dealt | felt | fought
+  | got | heard | laid | meant | tumbled | since | earlier | previously | ago
+"""
+# Words in -ed are past tenses, unless what stands before makes them adjectives or passives.
+_NO_TENSE_AFTER = (
+    "a an and any are as be been being by for from her his in is its more most new no not of on or "
+    "our some such that their these this those the to very with your"
+)
+_PARTICIPLE = "".join(rf"(?<!\b{word}\s)" for word in _NO_TENSE_AFTER.split()) + (
+    r"(?!need|indeed|exceed|proceed|succeed|speed|feed|seed|breed|bleed|embed|unprecedented"
+    r"|hundred|sacred|naked|united|limited|embattled|beleaguered)[a-z]{2,}ed"
+)
+# The infinitive after a name is a headline's future ("Fed to meet Friday"), if no verb comes first.
+_HEADLINE = r"(?<![\w-])[A-Z][\w.&’'-]{0,30}\sto\s(?!(?:the|an?|its|his|her|their|this)\b)(?=[a-z])"
+_CUE = re.compile(
+    rf"(?P<future>(?:(?<![\w-])(?i:{_FUTURE})|['’]ll)(?![\w-]))"
+    rf"|(?P<ahead>(?<![\w-])(?i:{_AHEAD})(?![\w-]))"
+    rf"|(?P<past>(?<![\w-])(?:(?i:{_PAST})|{_PARTICIPLE})(?![\w-]))"
+    rf"|(?P<headline>{_HEADLINE})",
+    re.X,
+)
+# How far back a cue is looked for that outweighs a headline's infinitive.
+_CUES_BACK = 20
+
+
+class Cue(NamedTuple):
+    """A word that tells the tense, where it begins, and which of the kinds above it is."""
+
+    start: int
+    tense: Tense
+    kind: str
+
+
+def find_cues(text: str, start: int, end: int) -> list[Cue]:
+    """The cues in text[start:end], in order."""
+    return [
+        Cue(match.start(), "past" if match["past"] else "future", match.lastgroup or "")
+        for match in _CUE.finditer(text, start, end)
+    ]
+
+
+def tense_near(cues: Sequence[Cue], start: int) -> Tense | None:
+    """The tense at `start`: by the nearest cue before it, else the nearest after it."""
+    position = bisect_left(cues, start, key=lambda cue: cue.start)
+    before = cues[max(0, position - _CUES_BACK) : position]
+    strong = [cue for cue in before if cue.kind != "headline"]
+    after = [
+        cue for cue in cues[position : position + _CUES_BACK] if cue.kind in ("past", "future")
+    ]
+    decisive = strong[-1:] or before[-1:] or after[:1]
+    return decisive[0].tense if decisive else None

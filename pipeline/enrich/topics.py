@@ -1,0 +1,76 @@
+"""What an article is about: topics, by weighted phrases."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import cache
+from importlib.resources import files
+
+from pipeline.enrich.phrases import PhraseIndex, find_phrases, index_phrases
+
+# What a phrase of each list is worth, once in the text and as much again in the title, and what a
+# topic needs. A long article names many things in passing, so there it takes more.
+_POINTS = {"sure": 3, "likely": 2, "hint": 1}
+_TITLE_FACTOR = 2
+_NEEDED, _NEEDED_MOST = 7, 11
+_WORDS_PER_EXTRA_POINT = 150
+_SHORT_TEXT = 250  # words
+_LEAD_WORDS = 80
+# Only this much of a text is looked at, in characters: further on it is about details.
+_CONSIDERED = 20_000
+
+_WORD = re.compile(r"[^\W_]+(?:[&'’./-][^\W_]+)*")
+
+_Meanings = tuple[tuple[str, int], ...]  # topics and points
+
+
+def find_topics(title: str | None, text: str) -> list[str]:
+    """The slugs of the topics of an article in English, the clearest first.
+
+    A topic needs a sure phrase, or a likely one in the title, and enough points in all.
+    """
+    index = _index()
+    points: dict[str, int] = {}
+    clear: set[str] = set()
+    for _, _, meanings in find_phrases(_words(title or ""), index):
+        for topic, worth in meanings:
+            points[topic] = points.get(topic, 0) + worth * _TITLE_FACTOR
+            if worth > _POINTS["hint"]:
+                clear.add(topic)
+    words = _words(text[:_CONSIDERED])
+    counted: set[tuple[str, ...]] = set()
+    for start, end, meanings in find_phrases(words, index):
+        phrase = tuple(words[start:end])
+        if phrase in counted:
+            continue
+        counted.add(phrase)
+        # Said at once, it is what the article is about.
+        lead = int(start < _LEAD_WORDS)
+        for topic, worth in meanings:
+            points[topic] = points.get(topic, 0) + worth + lead
+            if worth == _POINTS["sure"]:
+                clear.add(topic)
+    extra = max(0, len(words) - _SHORT_TEXT) // _WORDS_PER_EXTRA_POINT
+    needed = min(_NEEDED + extra, _NEEDED_MOST)
+    found = [topic for topic in clear if points[topic] >= needed]
+    return sorted(found, key=lambda topic: (-points[topic], topic))
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.lower().replace("’", "'"))
+
+
+@cache
+def _index() -> PhraseIndex[_Meanings]:
+    """All phrases of the data file; a phrase may belong to several topics."""
+    table = tomllib.loads(files(__package__).joinpath("data/topics.toml").read_text("utf-8"))
+    meanings: dict[tuple[str, ...], _Meanings] = {}
+    for topic, lists in table.items():
+        for strength, phrases in lists.items():
+            for phrase in phrases:
+                bare = phrase.removesuffix("(s)")
+                for form in {bare, bare + "s"} if bare != phrase else {phrase}:
+                    words = tuple(_words(form))
+                    meanings[words] = (*meanings.get(words, ()), (topic, _POINTS[strength]))
+    return index_phrases(meanings.items())

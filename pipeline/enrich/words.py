@@ -1,0 +1,74 @@
+"""Words that tell what a name is: titles and roles, legal forms, nouns of organizations."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+
+def _load() -> dict[str, frozenset[str]]:
+    data = files("pipeline.enrich").joinpath("data", "name_words.txt").read_text("utf-8")
+    lists: dict[str, list[str]] = {}
+    words: list[str] = []
+    for line in data.splitlines():
+        if line.startswith("["):
+            words = lists.setdefault(line.strip("[]"), [])
+        elif not line.startswith("#"):
+            words += line.split()
+    return {name: frozenset(words) for name, words in lists.items()}
+
+
+_LISTS = _load()
+
+TITLES = _LISTS["titles"]
+"""Before a name they say that it is a person's: "Mr", "President"."""
+
+ROLES = _LISTS["roles"] | TITLES
+"""Words of which a role before a name consists: "Prime", "Executive"."""
+
+DEPARTMENTS = _LISTS["departments"]
+"""With "Secretary" or "Minister" they name a role, no organization: "Treasury"."""
+
+OFFICES = _LISTS["offices"]
+"""The roles that departments stand with: "Secretary"."""
+
+LEGAL_FORMS = _LISTS["legal_forms"]
+"""Legal forms of companies, without dots: "Inc"."""
+
+DOTTED_FORMS = _LISTS["dotted_forms"]
+"""Words whose final full stop belongs to the name: "Corp", "Jr"."""
+
+ORGANIZATION_NOUNS = _LISTS["organization_nouns"] | LEGAL_FORMS
+"""A name that ends in one of these is an organization's: "Bank"."""
+
+FUND_WORDS = _LISTS["fund_words"]
+"""A name that holds one of these is a fund's: "ETF"."""
+
+SPONSORS = _LISTS["sponsors"]
+"""A name that begins with one of these and holds one of FUND_ENDS is a fund's: "Invesco"."""
+
+FUND_ENDS = _LISTS["fund_ends"]
+"""The last words of funds: "Trust"."""
+
+SUFFIXES = _LISTS["suffixes"]
+"""They follow a surname: "Jr"."""
+
+PARTICLES = _LISTS["particles"]
+"""They may begin a surname: "von"."""
+
+INSIDE_NAMES = _LISTS["inside_names"] | PARTICLES
+"""Words in lower case that a name may hold between two capitalised ones: "of"."""
+
+FUNCTION_WORDS = _LISTS["function_words"]
+"""Never a name, though capitalised at the start of a sentence: "however"."""
+
+CALENDAR = _LISTS["calendar"]
+"""Names of days and months, and their abbreviations."""
+
+WORD_SURNAMES = _LISTS["word_surnames"]
+"""Surnames that are words ("Price"): at the start of a sentence they may be the word."""
+
+GIVEN_NAMES = _LISTS["given_names"]
+"""With one or two words behind them they are a person's name: "Emma"."""
+
+HEADLINE_WORDS = _LISTS["headline_words"]
+"""No part of a name, so that in a headline in capitals the names beside them stand out."""
