@@ -67,8 +67,7 @@ def main() -> None:
         print(f"{name:14}{cells}{seconds:7.2f}")
     if arguments.errors:
         for number, (expected, given) in enumerate(zip(wanted, ours, strict=True)):
-            print(f"
-{number}: missed {sorted(expected - given)}")
+            print(f"\n{number}: missed {sorted(expected - given)}")
             print(f"{number}: wrong {sorted(given - expected)}")
 
 

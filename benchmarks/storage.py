@@ -119,7 +119,9 @@ def queries(index: TantivyIndex) -> Iterator[Sequence[object]]:
             times.append((time.perf_counter() - begun) * 1000)
         assert result is not None
         medians.append(statistics.median(times))
-        name = " ".join([query.text or "(all)", *(f"{k}={'|'.join(v)}" for k, v in query.filters.items())])
+        name = " ".join(
+            [query.text or "(all)", *(f"{k}={'|'.join(v)}" for k, v in query.filters.items())]
+        )
         yield name, result.total, medians[-1], sorted(times)[int(ROUNDS * 0.95)]
     yield "median of all queries", "", statistics.median(medians), max(medians)
 

@@ -19,9 +19,7 @@ from pipeline.workers import BATCH, BATCH_BYTES, GivenUp, Workers
 WAIT_SECONDS = 1.0
 
 
-def annotate(
-    inputs: Iterable[Located], settings: Settings
-) -> Iterator[records.Result]:
+def annotate(inputs: Iterable[Located], settings: Settings) -> Iterator[records.Result]:
     """Each input with its labels or its rejection, in order; no topic and no index are involved.
 
     One batch is done in this process; more are done by all worker processes.

@@ -243,7 +243,7 @@ def settle(submission: Submission, *, source: str, clock: Clock, max_body_bytes:
 
 def identify(source: str, url: str | None, body: str) -> str:
     """The id of an article that came without one: 24 hexadecimal digits."""
-    what = url if url else " ".join(nfc(body).split())
+    what = url or " ".join(nfc(body).split())
     kind = "url" if url else "body"
     key = "\0".join((source, kind, what))
     return blake2b(key.encode(errors="surrogatepass"), digest_size=12).hexdigest()

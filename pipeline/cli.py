@@ -17,7 +17,7 @@ import msgspec
 from pipeline import __version__
 from pipeline.config import Settings, load_settings
 from pipeline.errors import ConfigurationError, NewsloomError, NotFound
-from pipeline.index.query import FACETS, Query, parse_day
+from pipeline.index.query import FACETS, Query, decode_offset, parse_day
 
 if TYPE_CHECKING:
     from pipeline.article import Rejection
@@ -85,7 +85,9 @@ _paths = click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 
 
 @click.group(
-    help=_HELP, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    help=_HELP,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="newsloom")
 def cli() -> None:
@@ -116,14 +118,15 @@ def demo(settings: Settings) -> None:
 def up(settings: Settings, folders: tuple[Path, ...], *, drain: bool, as_json: bool) -> int:
     """Run the service: enrich and index what is produced, until SIGTERM or Ctrl-C.
 
-    Write files under a name that ends in .tmp or .part, and rename them when they are whole: so none
-    is read half-written.
+    Write files under a name that ends in .tmp or .part, and rename them when they are whole: so
+    none is read half-written.
     """
     for folder in folders:
         if not folder.is_dir():
             raise ConfigurationError(f"{folder}: no such folder")
 
-    from pipeline.local import Producer, Service
+    from pipeline.local import Service
+    from pipeline.producer import Producer
     from pipeline.sources import read
     from pipeline.sources.watch import watch
 
@@ -155,7 +158,7 @@ def up(settings: Settings, folders: tuple[Path, ...], *, drain: bool, as_json: b
 @_json
 @_command
 def produce(settings: Settings, paths: tuple[str, ...], *, as_json: bool) -> int:
-    """Put articles on the raw topic; - is standard input.
+    r"""Put articles on the raw topic; - is standard input.
 
     \b
     .txt            one article, with an optional leading "date YYYY-MM-DD"
@@ -260,7 +263,7 @@ def search(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Find articles by words, "phrases", -word, OR, and by their labels.
+    r"""Find articles by words, "phrases", -word, OR, and by their labels.
 
     All words must match, in whatever form: "tariff" finds tariffs. Without a query all articles
     that the filters leave are listed.
@@ -271,7 +274,6 @@ def search(
     newsloom search --ticker SPY --stated-sentiment bullish --json
     """
     from pipeline.index import open_index
-    from pipeline.index.query import decode_offset
     from pipeline.terminal import show_result
 
     filters = {name: list(values) for name in FACETS if (values := options.pop(name))}
@@ -282,11 +284,12 @@ def search(
         until=parse_day(until, last=True) if until else None,
         **options,
     )
+    first = decode_offset(asked.after) + 1
     result = open_index(settings).search(asked)
     if as_json:
         _print_json(result)
     else:
-        show_result(result, first=decode_offset(asked.after) + 1)
+        show_result(result, first=first)
     return DONE
 
 
@@ -314,9 +317,7 @@ def show(settings: Settings, article_id: str, *, as_json: bool) -> int:
 @click.option("--from-beginning", is_flag=True, help="All that the topic holds first.")
 @click.option("--ticker", "tickers", multiple=True, metavar="SYMBOL", help="Only with this ticker.")
 @_command
-def tail(
-    settings: Settings, topic: str, tickers: tuple[str, ...], *, from_beginning: bool
-) -> int:
+def tail(settings: Settings, topic: str, tickers: tuple[str, ...], *, from_beginning: bool) -> int:
     """Follow a topic as JSON lines, as a subscriber would: raw, enriched or dead."""
     from pipeline.log import open_log
     from pipeline.log.follow import follow, topic_named
@@ -397,8 +398,8 @@ def delete(settings: Settings, article_id: str) -> int:
     Subscribers get a record of its withdrawal. A running service removes it from the index; where
     none runs, this command does.
     """
-    from pipeline.local import Service
     from pipeline.errors import InUse
+    from pipeline.local import Service
     from pipeline.producer import withdraw
 
     withdraw(settings, article_id)

@@ -77,12 +77,11 @@ def _heading(text: str) -> None:
     out.print(Text(text, "bold cyan"))
 
 
-def _stages(
-    settings: Settings, index: Index, service: Service, rejected: list[Rejection]
-) -> Table:
+def _stages(settings: Settings, index: Index, service: Service, rejected: list[Rejection]) -> Table:
     log = open_log(settings)
     on_topic = {
-        topic: log.consume(topic).lag() for topic in (ARTICLES_RAW, ARTICLES_ENRICHED, ARTICLES_DEAD)
+        topic: log.consume(topic).lag()
+        for topic in (ARTICLES_RAW, ARTICLES_ENRICHED, ARTICLES_DEAD)
     }
     log.close()
     counts = service.counts

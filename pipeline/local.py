@@ -151,8 +151,8 @@ class Service:
 
     Args:
         settings: where everything is.
-        inputs: gives the articles to produce first; the service lives on the raw topic. It is called
-            again when producing has to start again: what was published is then found unchanged.
+        inputs: gives the articles to produce first; the service lives on the raw topic. It is
+            called again when producing has to start again: what was published is then unchanged.
         follow: called with a producer and a stop event after `inputs`, to go on producing.
         rejected: is called with each input that can't become an article.
     """

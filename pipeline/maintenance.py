@@ -76,8 +76,8 @@ def _lock(path: Path, why: str) -> Iterator[None]:
 def reindex(settings: Settings, progress: Callable[[int, int], None]) -> int:
     """Builds the index again from the enriched topic, beside the one in use, then switches to it.
 
-    Searches are answered by the old one until the switch. A running service follows the pointer; its
-    position in the topic is the new index's own, so that nothing published meanwhile is missed.
+    Searches are answered by the old one until the switch. A running service follows the pointer;
+    its position in the topic is the new index's own, so that nothing published meanwhile is missed.
 
     Args:
         settings: where everything is.
@@ -121,5 +121,3 @@ def _fill(sink: Sink, consumer: Consumer, progress: Callable[[int, int], None]) 
     sink.flush()
     consumer.commit(last)
     return done
-
-

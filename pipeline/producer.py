@@ -1,4 +1,4 @@
-"""Articles onto the raw topic: the step before which nothing is promised, and after which all is."""
+"""Articles onto the raw topic: from here on nothing is lost."""
 
 from __future__ import annotations
 
@@ -129,5 +129,3 @@ def withdraw(settings: Settings, article_id: str) -> None:
     log = open_log(settings)
     log.publish(ARTICLES_RAW, [Record(raw.id, msgspec.json.encode(raw))])
     log.close()
-
-

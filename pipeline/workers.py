@@ -1,8 +1,8 @@
 """Supervised worker processes: what crashes or hangs one is found out, and the work goes on.
 
-A `ProcessPoolExecutor` breaks as a whole when one of its processes dies. Here a process that dies, or
-takes too long, is replaced, and its batch is halved until the item that does it stands alone; that
-item is given up after MAX_CRASHES.
+A `ProcessPoolExecutor` breaks as a whole when one of its processes dies. Here a process that dies,
+or takes too long, is replaced, and its batch is halved until the item that does it stands alone;
+that item is given up after MAX_CRASHES.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ class Workers(Generic[Item, Result]):
 
     def _take(self, worker: _Worker[Item, Result], answer: list[Result] | _Failed) -> None:
         task, worker.task, worker.deadline = worker.task, None, float("inf")
-        assert task is not None  # noqa: S101 - a worker answers only what it was asked
+        assert task is not None
         if isinstance(answer, _Failed):
             # The same work raises the same again: no second try.
             task.batch.crashes[task.start] = MAX_CRASHES

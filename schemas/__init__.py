@@ -1,1 +1,1 @@
-"""JSON Schema of each topic's records, by version: generated, so that they are what the code reads."""
+"""JSON Schema of each topic's records, by version: generated from the code that reads them."""

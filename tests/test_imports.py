@@ -33,7 +33,9 @@ def parts_imported(path: Path) -> set[str]:
             found |= {names[1]} if len(names) > 1 else {alias.name for alias in node.names}
         elif isinstance(node, ast.Import):
             found |= {
-                alias.name.split(".")[1] for alias in node.names if alias.name.startswith("pipeline.")
+                alias.name.split(".")[1]
+                for alias in node.names
+                if alias.name.startswith("pipeline.")
             }
     return found - {"__version__"}
 

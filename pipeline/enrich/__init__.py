@@ -247,7 +247,8 @@ def _names(entities: Sequence[Entity], kind: EntityType) -> list[str]:
 
 
 def _is_listed(entity: Entity) -> bool:
-    return entity.type == "organization" and symbol_of_company(entity.name) == entity.id
+    # Of organizations only a listed company has an id in capitals: its symbol.
+    return entity.type == "organization" and entity.id.isupper()
 
 
 def _first_mention(entity: Entity) -> tuple[int, int, int]:

@@ -80,7 +80,7 @@ _TAG = re.compile(
 )
 _CUT_OFF_TAG = re.compile(rf"<(?:/[a-z]*+|(?P<name>{_NAME})(?:\s[^<>=]*+=[^<>]*+)?)\s*+\Z", re.I)
 _ENTITY = re.compile(
-    r"&(?:amp;)*(#\d{2,7}(?:;|(?!\d))|#x[0-9a-f]{1,6};|[a-z][a-z0-9]{1,31};)", re.I
+    r"&(?:amp;)*(#\d{1,7};|#\d{2,7}(?!\d)|#x[0-9a-f]{1,6};|[a-z][a-z0-9]{1,31};)", re.I
 )
 
 _BLANKS = re.compile(r"[^\S\n]+")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pipeline.enrich.date_values import Tense
 
@@ -32,8 +32,22 @@ class Setting:
 
 
 Resolver = Callable[[re.Match[str], Setting], Value]
-Form = tuple[re.Pattern[str], Resolver]
-"""A way of writing dates: where they stand (the group `date`, else the match), what they mean."""
+
+
+class Form(NamedTuple):
+    """A way of writing dates.
+
+    Attributes:
+        pattern: what it looks like; the date is the group `date`, if there is one, else all of it.
+        resolver: what it means.
+        hints: only a text that has one of these, in lower case, is searched. Most have few of
+            them, and looking for words is much faster than the patterns.
+    """
+
+    pattern: re.Pattern[str]
+    resolver: Resolver
+    hints: tuple[str, ...]
+
 
 MONTH = (
     r"(?:Jan(?:uary|\.)?|Feb(?:ruary|\.)?|Mar(?:ch|\.)?|Apr(?:il|\.)?|May|Jun(?:e|\.)?|Jul(?:y|\.)?"
@@ -43,20 +57,24 @@ WEEKDAY = r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
 YEAR = r"(?:1[5-9]|20)\d\d(?![\w%]|[.,]\d|-\d)"
 DASH = r"\s?[-–—]\s?"
 
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+MONTH_HINTS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-def form(pattern: str, resolver: Resolver) -> Form:
-    """A way of writing dates, in any case of letters, as a word or words of their own."""
-    return re.compile(rf"(?<![\w$@#])(?:{pattern})(?!\w)", re.X | re.I), resolver
+def form(pattern: str, resolver: Resolver, hints: str) -> Form:
+    """A way of writing dates, in any case of letters, as words of their own.
+
+    `hints` has "|" between them.
+    """
+    whole = rf"(?<![\w$@#])(?:{pattern})(?!\w)"
+    return Form(re.compile(whole, re.X | re.I), resolver, tuple(hints.split("|")))
 
 
 def month_number(name: str) -> int | None:
     """1…12; None for a word in lower case that need not be a month."""
     if name.islower() and (len(name.rstrip(".")) <= 4 or name == "march"):
         return None
-    return _MONTHS.index(name[:3].lower()) + 1
+    return MONTH_HINTS.split("|").index(name[:3].lower()) + 1
 
 
 def weekday_number(name: str) -> int:

@@ -140,28 +140,43 @@ def _count(match: re.Match[str]) -> int:
     return _COUNTS.get(written) or int(written)
 
 
-_PAST_PERIOD = r"(?P<which>past|last|previous|preceding|next|coming|following)"
+_SPANS = "past|last|previous|preceding|next|coming|following"
 
 RELATIVE_FORMS: tuple[Form, ...] = (
     form(
         r"(?:(?P<modifier>last|next|(?:this\s)?(?:past|coming)|this|previous|following)\s)?"
         rf"(?P<weekday>{WEEKDAY})",
         _weekday,
+        "day",
     ),
-    form(r"(?P<modifier>)(?<=\bon\s)(?-i:(?P<weekday>Mon|Tues?|Wed|Thu(?:rs?)?|Fri))\.?", _weekday),
-    form("|".join(_NEAR_DAYS).replace(" ", r"\s"), _near_day),
+    form(
+        r"(?P<modifier>)(?<=\bon\s)(?-i:(?P<weekday>Mon|Tues?|Wed|Thu(?:rs?)?|Fri))\.?",
+        _weekday,
+        "on mon|on tue|on wed|on thu|on fri",
+    ),
+    form(
+        "|".join(_NEAR_DAYS).replace(" ", r"\s"),
+        _near_day,
+        "today|tonight|yesterday|tomorrow|last night|this morning|this afternoon|this evening",
+    ),
     form(
         r"(?P<which>last|this|next|previous|prior|current|coming)\s"
         r"(?P<unit>week|month|quarter|year|decade)(?!-|\sof\b|\s(?:ago|earlier)\b)",
         _near_period,
+        "week|month|quarter|year|decade",
     ),
-    form(r"(?:(?P<which>last|this|next|coming)|(?:over|during|at)\sthe)\sweekend", _weekend),
+    form(
+        r"(?:(?P<which>last|this|next|coming)|(?:over|during|at)\sthe)\sweekend",
+        _weekend,
+        "weekend",
+    ),
     form(
         rf"{_COUNT}\s{_UNIT}s?\s(?P<direction>ago|earlier|previously|prior(?!\sto)|later|from\snow"
         r"|hence|before(?=\s?(?:[.,;:)]|\Z)))",
         _ago,
+        "ago|earlier|previously|prior|later|from now|hence|before",
     ),
-    form(rf"in\s{_COUNT}\s{_UNIT}(?:s['’]|['’]s)\stime", _in_time),
-    form(rf"{_PAST_PERIOD}\s{_COUNT}\s{_UNIT}s", _span),
-    form(rf"(?P<which>past)(?P<count>)\s{_UNIT}(?!\s(?:ago|earlier)\b)", _span),
+    form(rf"in\s{_COUNT}\s{_UNIT}(?:s['’]|['’]s)\stime", _in_time, "time"),
+    form(rf"(?P<which>{_SPANS})\s{_COUNT}\s{_UNIT}s", _span, _SPANS),
+    form(rf"(?P<which>past)(?P<count>)\s{_UNIT}(?!\s(?:ago|earlier)\b)", _span, "past"),
 )

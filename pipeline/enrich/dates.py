@@ -133,7 +133,10 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 def _candidates(text: str) -> list[tuple[int, int, re.Match[str], Resolver]]:
     """All that may be a date: in order, and of those that begin at one place the longest first."""
     found = []
-    for pattern, resolver in _FORMS:
+    lower = text.lower()
+    for pattern, resolver, hints in _FORMS:
+        if not any(hint in lower for hint in hints):
+            continue
         group = "date" if "date" in pattern.groupindex else 0
         for match in pattern.finditer(text):
             start, end = match.span(group)

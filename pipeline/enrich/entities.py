@@ -7,6 +7,7 @@ there any other facet for them. Funds are known by their tickers.
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections import Counter
@@ -24,7 +25,7 @@ from pipeline.enrich.organizations import (
 from pipeline.enrich.page import Found, Page
 from pipeline.enrich.people import join_people, surnames
 from pipeline.enrich.recognizer import Span
-from pipeline.enrich.spans import is_office, read_span
+from pipeline.enrich.spans import is_office, parts, read_span
 from pipeline.enrich.words import (
     FUNCTION_WORDS,
     ORGANIZATION_NOUNS,
@@ -38,6 +39,10 @@ __all__ = ["find_entities", "mask"]
 _NEAR_GEORGIA = frozenset(
     {"Tbilisi", "Georgian", "Georgians", "Batumi", "Abkhazia", "Caucasus"}
     | {"Russia", "Armenia", "Azerbaijan"}
+)
+_DATELINE = re.compile(
+    r"(?<!\w)([A-Z][A-Z’'.\-]{2,30}(?: [A-Z][A-Z’'.\-]{1,30}){0,2}),? (?:[\w.]{2,9},? ){0,3}"
+    r"\((?:Reuters|AP|AFP|Bloomberg|Kyodo|Xinhua|UPI|dpa)\)"
 )
 _FIELDS: tuple[TextField, ...] = ("title", "text")
 
@@ -64,7 +69,8 @@ def find_entities(
         if field in fields
     ]
     for page in pages:
-        for span in spans.get(page.field, ()):
+        _add_datelines(page)
+        for span in itertools.chain(*(parts(page, span) for span in spans.get(page.field, ()))):
             found = read_span(page, span)
             if found is not None and page.is_free(found.start, found.end):
                 page.add(found)
@@ -75,7 +81,7 @@ def find_entities(
     _drop_symbols(pages, masked)
     _trust_listings(pages, symbol_of)
     _one_type_a_name(_ordered(pages))
-    join_people(_ordered(pages), symbol_of)
+    join_people(_ordered(pages))
     acronyms = join_organizations(pages)
     _drop_words(pages, symbol_of)
     _sweep(pages, acronyms)
@@ -101,6 +107,18 @@ def _ordered(pages: Sequence[Page]) -> list[Found]:
     return [found for page in pages for found in page.found]
 
 
+def _add_datelines(page: Page) -> None:
+    """Adds the places in capitals that an agency reports from: "BRANTLEY, Ohio (AP)"."""
+    for match in _DATELINE.finditer(page.text):
+        start, end = match.span(1)
+        name = match[1].title()
+        known = lookup(name)
+        if known is not None and known.type != "place":
+            continue
+        if page.is_free(start, end):
+            page.add(Found(page.field, start, end, "place", name, known, titled=True))
+
+
 def _add_known(page: Page) -> None:
     """Adds the well-known names that were missed, and drops what is only part of one."""
     for first, last, known in page.known:
@@ -124,10 +142,13 @@ def _add_known(page: Page) -> None:
                 page.remove(found)
         elif inside:
             continue
-        if known.type is None or page.is_hidden(start, end):
+        if known.type is None and last > first:
+            page.block(start, end)
+        elif known.type is None or page.is_hidden(start, end):
             continue
-        sure = known.sure or known.abbreviation
-        if sure and page.prose[start].isupper() and page.stands_alone(first, last):
+        elif known.abbreviation or (
+            known.sure and page.prose[start].isupper() and page.stands_alone(first, last)
+        ):
             name = page.prose[start:end]
             page.add(Found(page.field, start, end, known.type, name, known))
 
@@ -279,6 +300,7 @@ def _spellings(pages: Sequence[Page], acronyms: Mapping[str, str]) -> dict[str, 
     canonical: dict[str, Found] = {}
     for mention in found:
         names.setdefault(prose[mention.field][mention.start : mention.end], mention)
+        names.setdefault(mention.name, mention)
         canonical.setdefault(mention.name, mention)
     for surname, name in surnames(found).items():
         known = lookup(surname)
@@ -291,35 +313,59 @@ def _spellings(pages: Sequence[Page], acronyms: Mapping[str, str]) -> dict[str, 
 
 
 def _entities(pages: Sequence[Page], symbol_of: Callable[[str], str | None]) -> list[Entity]:
+    symbols = _symbols(pages, symbol_of)
     entities: dict[tuple[EntityType, str], Entity] = {}
-    for found in _ordered(pages):
-        name = found.name
-        if found.known is not None and found.known.type == found.type:
-            name = found.known.name
-        identity = _id(found, name, symbol_of)
-        entity = entities.setdefault(
-            (found.type, identity),
-            Entity(type=found.type, id=identity, name=name, count=0, mentions=[]),
-        )
-        page = next(page for page in pages if page.field == found.field)
-        text = page.text[found.start : found.end]
-        entity.mentions.append(
-            Mention(field=found.field, start=found.start, end=found.end, text=text)
-        )
-        entity.count += 1
+    for page in pages:
+        for found in page.found:
+            name = _name(found)
+            identity = slug(name)
+            if found.type == "place" and found.known is not None and found.known.id is not None:
+                identity = found.known.id
+            elif found.type == "organization":
+                identity = symbols.get(name, identity)
+            entity = entities.setdefault(
+                (found.type, identity),
+                Entity(type=found.type, id=identity, name=name, count=0, mentions=[]),
+            )
+            text = page.text[found.start : found.end]
+            entity.mentions.append(
+                Mention(field=found.field, start=found.start, end=found.end, text=text)
+            )
+            entity.count += 1
     return list(entities.values())
 
 
-def _id(found: Found, name: str, symbol_of: Callable[[str], str | None]) -> str:
-    if found.known is not None and found.known.id is not None and found.type == "place":
-        return found.known.id
-    if found.type == "organization" and (symbol := symbol_of(name)):
-        return symbol
-    return slug(name)
+def _name(found: Found) -> str:
+    if found.known is not None and found.known.type == found.type:
+        return found.known.name
+    return found.name
+
+
+def _symbols(pages: Sequence[Page], symbol_of: Callable[[str], str | None]) -> dict[str, str]:
+    """The symbols of the organizations that are listed, by canonical name.
+
+    A name that is also a word ("Target") is a company's when one mention has the legal form, or
+    when it is well known that it may be.
+    """
+    symbols: dict[str, str] = {}
+    for page in pages:
+        for found in page.found:
+            name = _name(found)
+            if found.type != "organization" or name in symbols:
+                continue
+            spellings = [name, " ".join(page.prose[found.start : found.end].split())]
+            if found.known is not None:
+                spellings.append(f"{name} Inc.")
+            for symbol in map(symbol_of, spellings):
+                if symbol:
+                    symbols[name] = symbol
+                    break
+    return symbols
 
 
 def slug(name: str) -> str:
     """`name` in lower case, accents folded, with hyphens for all that is no letter or digit."""
-    folded = unicodedata.normalize("NFKD", name.replace("&", " and ")).casefold()
+    spelled = re.sub("[.'’]", "", name.replace("&", " and "))
+    folded = unicodedata.normalize("NFKD", spelled).casefold()
     plain = re.sub(r"[^a-z0-9]+", "-", folded.encode("ascii", "ignore").decode()).strip("-")
     return plain or re.sub(r"[\W_]+", "-", name.casefold()).strip("-") or "name"

@@ -57,6 +57,10 @@ class Page:
         self._by_start[found.start] = found
         self._taken[found.start : found.end] = b"\1" * (found.end - found.start)
 
+    def block(self, start: int, end: int) -> None:
+        """Keeps mentions out of `text[start:end]`."""
+        self._taken[start:end] = b"\1" * (end - start)
+
     def remove(self, found: Found) -> None:
         """Forgets a mention."""
         del self._by_start[found.start]

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from pipeline.enrich.page import Found
 from pipeline.enrich.spans import words_of
 
 
-def join_people(found: Sequence[Found], symbol_of: Callable[[str], str | None]) -> None:
+def join_people(found: Sequence[Found]) -> None:
     """Gives every mention of a person the person's canonical name, the first full one.
 
     A bare surname is its bearer's, whatever type the recogniser gave it, unless it surely names a
-    place or is a listed company. With two bearers it is the one's who is named in full more often,
-    then the one's who is named first: the other is written out in such texts.
+    place, or seems to be the well-known company of that name. With two bearers it is the one's who
+    is named in full more often, then the one's who is named first: texts write the other one out.
 
     Args:
         found: all mentions, in the order of the article; changed in place.
-        symbol_of: the symbol of the listed company of a name.
     """
     full = _full_names(found)
     if not full:
@@ -37,7 +36,8 @@ def join_people(found: Sequence[Found], symbol_of: Callable[[str], str | None]) 
         name = bearers.get(key)
         if name is None or name == mention.name:
             continue
-        if mention.label == "ORG" and not mention.titled and symbol_of(mention.name):
+        is_company = known is not None and known.type == "organization"
+        if is_company and mention.label == "ORG" and not mention.titled:
             continue
         mention.name, mention.type, mention.known = name, "person", None
 

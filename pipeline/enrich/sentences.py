@@ -7,25 +7,30 @@ import re
 # After these a full stop ends no sentence, whatever follows. Single capitals ("J. P.") are matched
 # by shape. "U.S." and the like may end one: then the next word decides.
 _TITLES = (
-    "Mr Mrs Ms Mx Dr Prof Sen Rep Gov Gen Col Capt Lt Sgt Adm Rev Hon Pres St Ste Mt Ft vs v No Nos "
-    "Fig Eq Vol Art approx est incl Messrs"
+    "Mr Mrs Ms Mx Dr Prof Sen Rep Gov Gen Col Capt Lt Sgt Adm Rev Hon Pres St Ste Mt Ft vs v No "
+    "Nos Fig Eq Vol Art approx est incl Messrs"
 )
 # These may end a sentence: they do when a word follows that usually begins one.
-_MAYBE = "Inc Corp Co Cos Ltd Bros Jr Sr etc al Dept Univ Assn Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec"
+_MAYBE = (
+    "Inc Corp Co Cos Ltd Bros Jr Sr etc al Dept Univ Assn Jan Feb Mar Apr Jun Jul Aug Sep Sept "
+    "Oct Nov Dec"
+)
 _STARTERS = (
     "The A An In On At By It Its He She They We I You This That These Those There But And However "
     "Meanwhile For From To As If When While After Before Since Shares Analysts Investors Last Next "
-    "Earlier Also Still Some Many Most More Both Each Such Our His Her Their What Who How Why Despite"
+    "Earlier Also Still Some Many Most More Both Each Such Our His Her Their What Who How Why "
+    "Despite"
 )
 _NEVER_END = frozenset(_TITLES.split())
 _MAY_END = frozenset(_MAYBE.split())
 _STARTER = frozenset(_STARTERS.split())
 
+# Every run is tried once, from its beginning: on whatever text, time grows with length.
 _BREAK = re.compile(
     r"""
-      (?P<blank>\s*\n\s*\n\s*)                                   # an empty line
-    | (?P<stop>[.!?…]+)(?P<close>["'”’)\]»]*)(?P<space>\s+)      # a stop, closing marks, white space
-      (?=["'“‘(\[«]*[^\W_])
+      (?P<blank>(?<!\s)\s*\n\s*\n\s*)                            # an empty line
+    | (?<![.!?…])(?P<stop>[.!?…]++)(?P<close>["'”’)\]»]*+)       # a stop, closing marks,
+      (?P<space>\s++)(?=["'“‘(\[«]*+[^\W_])                     # and white space before a word
     """,
     re.X,
 )

@@ -52,6 +52,21 @@ _QUOTES = frozenset('"“”„«»‹›')
 _ADMINISTRATION = re.compile(r"\s(?:administration|presidency|White House|cabinet)\b")
 
 
+def parts(page: Page, span: Span) -> list[Span]:
+    """The span, or two when it joins two well-known names: "Visa and Block Inc."."""
+    text = page.prose[max(0, span.start) : span.end]
+    left, conjunction, right = text.partition(" and ")
+    if not conjunction or lookup(text) is not None:
+        return [span]
+    if lookup(legal_core(left)) is None or lookup(legal_core(right)) is None:
+        return [span]
+    middle = max(0, span.start) + len(left)
+    return [
+        Span(span.start, middle, span.label),
+        Span(middle + len(conjunction), span.end, span.label),
+    ]
+
+
 def read_span(page: Page, span: Span) -> Found | None:
     """The mention in one span, or None when there is none.
 
@@ -93,7 +108,11 @@ def read_name(page: Page, start: int, end: int, label: str) -> Found | None:
         return None
     found = Found(page.field, start, end, kind, name, known, label)
     if known is None or not known.sure:
-        found.titled = is_titled(page, start) or _is_administration(page, name, end)
+        found.titled = (
+            is_titled(page, start)
+            or _is_administration(page, name, end)
+            or (label == "PERSON" and _is_in_role(page, start))
+        )
         if found.titled and name.split()[-1] not in ORGANIZATION_NOUNS and len(name.split()) <= 4:
             found.type, found.known = "person", None
     return found
@@ -255,6 +274,16 @@ def is_titled(page: Page, start: int) -> bool:
     word = page.words[index]
     gap = page.prose[word.end : start]
     return word.key in TITLES and gap in {" ", ". "} and not page.is_hidden(word.start, word.end)
+
+
+def _is_in_role(page: Page, start: int) -> bool:
+    """Whether a role in lower case stands right before: "trade minister", "the bank's economist"."""
+    index = page.word_before(start)
+    if index is None:
+        return False
+    word = page.words[index]
+    role = word.key.capitalize()
+    return word.key.islower() and role in ROLES | TITLES and page.prose[word.end : start] == " "
 
 
 def _is_administration(page: Page, name: str, end: int) -> bool:

@@ -42,7 +42,7 @@ _PAST = r"""
 # Words in -ed are past tenses, unless what stands before makes them adjectives or passives.
 _NO_TENSE_AFTER = (
     "a an and any are as be been being by for from her his in is its more most new no not of on or "
-    "our some such that their these this those the to very with your"
+    "our some such their these this those the to very with your"
 )
 _PARTICIPLE = "".join(rf"(?<!\b{word}\s)" for word in _NO_TENSE_AFTER.split()) + (
     r"(?!need|indeed|exceed|proceed|succeed|speed|feed|seed|breed|bleed|embed|unprecedented"

@@ -84,5 +84,7 @@ def is_month(text: str, start: int, end: int) -> bool:
         return True
     if _NAME_AFTER.match(after):
         return False
+    if _LIKELY_MONTH_BEFORE.search(before) and not text.startswith(("May", "MAY"), start):
+        return True
     likely = _LIKELY_MONTH_BEFORE.search(before) or not before.strip()
     return bool(likely and (_MONTH_AFTER.match(after) or _SENTENCE_GOES_ON.match(after)))

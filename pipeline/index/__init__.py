@@ -72,7 +72,7 @@ class Index(Protocol):
         ...
 
     def suggest(self, prefix: str, size: int = 10) -> list[FacetValue]:
-        """Tickers and names that begin with `prefix`, without regard to case, most frequent first."""
+        """Tickers and names that begin with `prefix`, in whatever case, most frequent first."""
         ...
 
     def count(self) -> int:

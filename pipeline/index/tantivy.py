@@ -273,7 +273,7 @@ class TantivyIndex:
 
     def _article(self, address: tantivy.DocAddress) -> EnrichedArticle:
         stored = self._searcher.doc(address).get_first("article")
-        assert stored is not None  # noqa: S101 - every document has it
+        assert stored is not None
         return _decoder.decode(stored)
 
     def _counts(
@@ -324,7 +324,7 @@ class TantivyWriter:
 
     def add(self, articles: Sequence[EnrichedArticle]) -> None:
         """See `IndexWriter.add`."""
-        assert self._writer is not None  # noqa: S101 - closed writers are not written to
+        assert self._writer is not None
         latest: dict[str, EnrichedArticle] = {}
         for article in articles:
             if article.id not in latest or latest[article.id].revision < article.revision:
@@ -343,7 +343,7 @@ class TantivyWriter:
 
     def commit(self) -> None:
         """See `IndexWriter.commit`."""
-        assert self._writer is not None  # noqa: S101 - closed writers are not written to
+        assert self._writer is not None
         with _errors_named(self._path):
             self._writer.commit()
             self._uncommitted.clear()
@@ -448,7 +448,7 @@ def _values(buckets: Sequence[Mapping[str, Any]]) -> list[FacetValue]:
 
 @contextmanager
 def _errors_named(path: Path) -> Iterator[None]:
-    """Tantivy has one error, ValueError, for whatever happens to its files: its text is all there is."""
+    """Tantivy has one error, ValueError, for all that happens to files: its text must do."""
     try:
         yield
     except ValueError as error:

@@ -24,7 +24,7 @@ class Record(NamedTuple):
     """What is published: a key, a value (null withdraws nothing; see `withdrawn`), headers.
 
     `digest` tells versions of a key apart: a version that the topic has taken before is not taken
-    again. `revision` orders them: a topic never takes an older one, or the same, behind a newer one.
+    again. `revision` orders them: a topic takes none that is not newer than what it has.
     """
 
     key: str | None
@@ -57,14 +57,14 @@ class Outcome(Enum):
 
 
 class Consumer(Protocol):
-    """A position in a topic. With a group the position survives: it goes on behind the last commit."""
+    """A position in a topic. With a group it survives: it goes on behind the last commit."""
 
     def poll(self, limit: int, timeout: float) -> list[Message]:
-        """Up to `limit` records in order of their offsets; waits up to `timeout` seconds for one."""
+        """Up to `limit` records in order of offset; waits up to `timeout` seconds for one."""
         ...
 
     def commit(self, messages: Sequence[Message]) -> None:
-        """These and all polled before them are done with: call it when their results are durable."""
+        """These and all before them are done with: call it when their results are durable."""
         ...
 
     def lag(self) -> int:

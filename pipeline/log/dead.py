@@ -65,7 +65,10 @@ def bury(message: Message, *, error: str, explanation: str, stage: str) -> Recor
 def letters(log: Log) -> Iterator[DeadLetter]:
     """All dead letters that were not sent back, oldest first."""
     retried = {
-        value.decode() for m in _all(log, ARTICLES_DEAD) for name, value in m.headers if name == RETRIED
+        value.decode()
+        for m in _all(log, ARTICLES_DEAD)
+        for name, value in m.headers
+        if name == RETRIED
     }
     for message in _all(log, ARTICLES_DEAD):
         if ERROR_TYPE in dict(message.headers) and _ref(message) not in retried:

@@ -54,7 +54,7 @@ class SqliteLog:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version not in (0, FORMAT):
             raise ConfigurationError(f"{self._path}: was made by another release of newsloom")
-        # FULL: a commit returns when the WAL has reached the disk; NORMAL may lose it in a power cut.
+        # FULL: a commit returns when it has reached the disk; NORMAL may lose it in a power cut.
         self._db.execute("PRAGMA synchronous = FULL")
         if version == FORMAT:
             return
@@ -64,9 +64,9 @@ class SqliteLog:
             for topic in TOPICS:
                 # AUTOINCREMENT: an offset is never given again, not even after retention.
                 self._db.execute(
-                    f'CREATE TABLE IF NOT EXISTS "{topic}" (offset INTEGER PRIMARY KEY AUTOINCREMENT,'
-                    " key TEXT, value BLOB NOT NULL, headers BLOB, timestamp INTEGER NOT NULL,"
-                    " revision INTEGER)"
+                    f'CREATE TABLE IF NOT EXISTS "{topic}" ('
+                    " offset INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT, value BLOB NOT NULL,"
+                    " headers BLOB, timestamp INTEGER NOT NULL, revision INTEGER)"
                 )
                 if topic in COMPACTED:
                     self._db.execute(
@@ -108,7 +108,8 @@ class SqliteLog:
                 return Outcome.SUPERSEDED
         headers = msgspec.msgpack.encode(record.headers) if record.headers else None
         execute(
-            f'INSERT INTO "{topic}" (key, value, headers, timestamp, revision) VALUES (?, ?, ?, ?, ?)',
+            f'INSERT INTO "{topic}" (key, value, headers, timestamp, revision)'
+            " VALUES (?, ?, ?, ?, ?)",
             (record.key, record.value, headers, now, record.revision),
         )
         return Outcome.APPENDED
@@ -132,11 +133,10 @@ class SqliteLog:
     def compact(self, topic: str) -> int:
         """Removes every record that has a later one of the same key; gives their number."""
         with self._errors_named(), self._transaction():
-            removed = self._db.execute(
+            return self._db.execute(
                 f'DELETE FROM "{topic}" WHERE EXISTS (SELECT 1 FROM "{topic}" AS later'
                 f' WHERE later.key = "{topic}".key AND later.offset > "{topic}".offset)'
             ).rowcount
-        return removed
 
     def expire(self, topic: str, before: int, *, consumed_by: str | None = None) -> int:
         """Removes records older than `before` (milliseconds since 1970); gives their number.
@@ -145,10 +145,9 @@ class SqliteLog:
         """
         upto = self.committed(topic, consumed_by) if consumed_by else self._end(topic)
         with self._errors_named(), self._transaction():
-            removed = self._db.execute(
+            return self._db.execute(
                 f'DELETE FROM "{topic}" WHERE timestamp < ? AND offset <= ?', (before, upto)
             ).rowcount
-        return removed
 
     def release_space(self) -> None:
         """Gives the room of removed records back to the file system."""
@@ -227,12 +226,12 @@ class _SqliteConsumer:
         self._topic = topic
         self._group = group
         start = log.committed(topic, group) if group else 0
-        self._next = 1 + (start or (log._end(topic) if from_end else 0))  # noqa: SLF001
+        self._next = 1 + (start or (log._end(topic) if from_end else 0))
 
     def poll(self, limit: int, timeout: float) -> list[Message]:
         deadline = time.monotonic() + timeout
         while True:
-            messages = self._log._read(self._topic, self._next, limit)  # noqa: SLF001
+            messages = self._log._read(self._topic, self._next, limit)
             if messages:
                 self._next = messages[-1].offset + 1
                 return messages
@@ -243,7 +242,7 @@ class _SqliteConsumer:
 
     def commit(self, messages: Sequence[Message]) -> None:
         if self._group is not None and messages:
-            self._log._commit(self._topic, self._group, messages[-1].offset)  # noqa: SLF001
+            self._log._commit(self._topic, self._group, messages[-1].offset)
 
     def lag(self) -> int:
-        return self._log._count_from(self._topic, self._next)  # noqa: SLF001
+        return self._log._count_from(self._topic, self._next)

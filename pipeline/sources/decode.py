@@ -31,6 +31,9 @@ _BOMS = (  # UTF-32 before UTF-16: the one's mark begins with the other's
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+WIDE_MARKS = {"utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE}
+"""The byte order marks of the encodings in which a line feed is not one byte."""
+
 # What text without a mark that is not UTF-8 may be, in the order in which a tie is decided. Only
 # one encoding of each script and region: the others differ from it in characters that news lacks.
 _ENCODINGS = (
@@ -38,6 +41,7 @@ _ENCODINGS = (
     "cp1254", "cp1255", "cp1256",
 )  # fmt: skip
 _SAMPLE = 1 << 16
+_SYMBOL_IN_WORD = re.compile(r"[^\W\d_][¡-©«-´¶¸¹»-¿×÷ˆ˜][^\W\d_]|\b[¹³º]\w")
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 # Text in a Western language has few bytes beyond ASCII; with fewer than this many there is too
 # little to tell other encodings apart, and the commonest is the best guess.
@@ -92,12 +96,15 @@ def decompress(chunks: Iterable[bytes], compression: Compression) -> Iterator[by
         Rejected: damaged or cut off (all data before it has been given), or a decompression bomb.
     """
     decoder, fresh = _decoder(compression), True
+    padding = False  # tapes and block devices fill up a gzip file with zeros
     taken = given = 0
     for chunk in chunks:
         for start in range(0, len(chunk), _PIECE):
             piece = chunk[start : start + _PIECE]
             taken += len(piece)
             while piece:
+                if fresh and padding and not (piece := piece.lstrip(b"\0")):
+                    break
                 try:
                     data, fresh = decoder.decompress(piece), False
                 except (zlib.error, zstandard.ZstdError) as error:
@@ -116,9 +123,7 @@ def decompress(chunks: Iterable[bytes], compression: Compression) -> Iterator[by
                 piece = b""
                 if decoder.eof:
                     piece = decoder.unused_data
-                    if compression == "gzip":  # tapes and block devices pad it with zeros
-                        piece = piece.lstrip(b"\0")
-                    decoder, fresh = _decoder(compression), True
+                    decoder, fresh, padding = _decoder(compression), True, compression == "gzip"
     if not fresh:
         raise Rejected("truncated", f"the {compression} data is cut off: its end is missing")
 
@@ -246,22 +251,21 @@ def encoding_of(data: bytes) -> str:
     Raises:
         Rejected: it is no text.
     """
+    sample = data[:_SAMPLE]
+    if wide := _wide_encoding(sample):
+        return wide
     try:
         codecs.getincrementaldecoder("utf-8")().decode(data)
     except UnicodeDecodeError:
         pass
     else:
         return "utf-8"
-    sample = data[:_SAMPLE]
-    if wide := _wide_encoding(sample):
-        return wide
     if len(_CONTROLS.findall(sample)) > len(sample) // 100:
         raise Rejected("undecodable", "this is no text: it is full of control characters")
     # A cut inside a character would count against the right encoding.
     if len(data) > len(sample):
         sample = sample[: max(sample.rfind(b" "), sample.rfind(b"\n"), 0)] or sample
-    few = sum(byte >= 0x80 for byte in sample) < _FEW_BYTES
-    if few and _decodes(sample, "cp1252"):
+    if sum(byte >= 0x80 for byte in sample) < _FEW_BYTES and _is_western(sample):
         return "cp1252"
     guesses = from_bytes(sample, cp_isolation=list(_ENCODINGS), enable_fallback=False)
     if not guesses:
@@ -280,16 +284,17 @@ def _mark_of(head: bytes) -> tuple[bytes, str | None]:
 def _wide_encoding(sample: bytes) -> str | None:
     """UTF-16 without a mark, known by the zeros that every other byte of Western text has."""
     low, high = sample[0::2], sample[1::2]
-    for name, text, zeros in (("utf-16-le", low, high), ("utf-16-be", high, low)):
+    for name, text, zeros in zip(WIDE_MARKS, (low, high), (high, low), strict=True):
         mostly_zero = len(zeros) >= 4 and zeros.count(0) > len(zeros) // 2
         if mostly_zero and len(_CONTROLS.findall(text)) <= len(text) // 100:
             return name
     return None
 
 
-def _decodes(data: bytes, encoding: str) -> bool:
+def _is_western(data: bytes) -> bool:
+    """Whether it is Windows-1252, as far as can be seen: that has no symbols within words."""
     try:
-        data.decode(encoding)
+        text = data.decode("cp1252")
     except UnicodeDecodeError:
         return False
-    return True
+    return _SYMBOL_IN_WORD.search(text) is None

@@ -14,7 +14,15 @@ import msgspec
 
 from pipeline.article import Submission
 from pipeline.errors import Rejected
-from pipeline.sources.decode import decode_text, encoding_of, peek, read_all, split_lines, to_utf8
+from pipeline.sources.decode import (
+    WIDE_MARKS,
+    decode_text,
+    encoding_of,
+    peek,
+    read_all,
+    split_lines,
+    to_utf8,
+)
 
 Found = tuple[Submission | Rejected, int | None]
 """A submission, or why there is none, and the line it begins on (from 1) where there are lines."""
@@ -216,7 +224,10 @@ def csv_rows(chunks: Iterable[bytes], limit: int) -> Iterator[Found]:
     """
     csv.field_size_limit(max(csv.field_size_limit(), limit))  # rows are bounded here
     sample, chunks = peek(to_utf8(chunks), lambda head: len(head) >= _SAMPLE)
-    lines = _decoded_lines(chunks, encoding_of(sample), limit)
+    encoding = encoding_of(sample)
+    if encoding in WIDE_MARKS:
+        chunks, encoding = to_utf8(chain([WIDE_MARKS[encoding]], chunks)), "utf-8"
+    lines = _decoded_lines(chunks, encoding, limit)
     header: _Header | None = None
     ahead: deque[tuple[str | Rejected, int]] = deque()
     while (first := ahead.popleft() if ahead else next(lines, None)) is not None:

@@ -131,7 +131,10 @@ def test_a_facet_counts_without_its_own_filter_but_with_the_others(fill: Fill) -
 
 
 def test_facets_are_ordered_by_count_then_name(fill: Fill) -> None:
-    articles = [enriched(str(n), people=names) for n, names in enumerate([["B", "A"], ["B"], ["C", "A"], ["A"]])]
+    articles = [
+        enriched(str(n), people=names)
+        for n, names in enumerate([["B", "A"], ["B"], ["C", "A"], ["A"]])
+    ]
     values = fill(articles).search(Query()).facets["person"]
     assert [(v.value, v.count) for v in values] == [("A", 3), ("B", 2), ("C", 1)]
 
@@ -148,7 +151,9 @@ def test_by_date_the_undated_come_last(fill: Fill) -> None:
     assert ids(index.search(Query(sort="oldest"))) == ["steel", "café", "talks", "index", "tokyo"]
 
 
-def test_equal_dates_have_the_same_order_however_they_were_written(fill: Fill, tmp_path: Path) -> None:
+def test_equal_dates_have_the_same_order_however_they_were_written(
+    fill: Fill, tmp_path: Path
+) -> None:
     articles = [enriched(str(n)) for n in range(30)]
     forward = ids(fill(articles).search(Query(size=30)))
     writer, _ = open_writer(tmp_path / "other")
@@ -208,7 +213,7 @@ def test_without_a_query_nothing_is_highlighted(fill: Fill) -> None:
 
 
 def test_the_histogram_counts_by_day(fill: Fill) -> None:
-    histogram = fill(NEWS + [enriched("far", published_at=day(9))]).search(Query()).histogram
+    histogram = fill([*NEWS, enriched("far", published_at=day(9))]).search(Query()).histogram
     assert histogram.interval == "1d"
     assert [(b.start, b.count) for b in histogram.buckets] == [
         (f"2025-07-{n:02}T00:00:00Z", 1) for n in (1, 2, 3, 4, 9)

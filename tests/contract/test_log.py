@@ -82,14 +82,10 @@ def test_a_version_that_was_taken_before_is_not_taken_again(log: Log) -> None:
 
 
 def test_no_older_revision_stands_behind_a_newer_one(log: Log) -> None:
-    outcomes = log.publish(
-        ARTICLES_ENRICHED, [record("k", revision=r) for r in (5, 4, 5, 6)]
-    )
+    outcomes = log.publish(ARTICLES_ENRICHED, [record("k", revision=r) for r in (5, 4, 5, 6)])
     assert outcomes == [
         Outcome.APPENDED,
         Outcome.SUPERSEDED,
         Outcome.SUPERSEDED,
         Outcome.APPENDED,
     ]
-
-

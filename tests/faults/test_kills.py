@@ -1,14 +1,15 @@
 """Kill any process at any moment, start it again: nothing is lost, and nothing is doubled.
 
-Every round starts the real commands, kills one process (the service, one of its workers, a producer,
-a rebuild of the index) after a random time, and goes on. In the end the documents have to be those of
-a run that nobody disturbed.
+Every round starts the real commands, kills one process (the service, one of its workers, a
+producer, a rebuild of the index) after a random time, and goes on. In the end the documents have to
+be those of a run that nobody disturbed.
 
 `NEWSLOOM_KILLS` sets the number of rounds: `make faults` plays many more than `make test`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -73,8 +74,7 @@ def test_killing_services_workers_and_producers_loses_and_doubles_nothing(
         producer = start(settings, "produce", articles)
         # Reading and writing at the start, enriching, indexing: a kill falls into each of them.
         time.sleep(moments.uniform(0.3, 7.0))
-        victim = [service, producer, child_of(service)][number % 3]
-        kill(victim)
+        kill([service.pid, producer.pid, child_of(service)][number % 3])
         if number % 3 == 2:
             time.sleep(moments.uniform(0.0, 1.5))
         for process in (service, producer):
@@ -179,11 +179,9 @@ def count(settings: Settings) -> int:
     return open_index(settings).count()
 
 
-def kill(process: subprocess.Popen[bytes] | int) -> None:
-    try:
-        os.kill(process if isinstance(process, int) else process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+def kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def child_of(process: subprocess.Popen[bytes]) -> int:

@@ -40,7 +40,18 @@ def test_these_are_one_and_the_same_term(one: str, other: str) -> None:
 def test_initials_ampersands_and_numbers_stay_one_word() -> None:
     text = "The U.S. S&P 500, AT&T and BRK.B rose 1,000.5 points."
     shown = [text[w.start : w.end] for w in words(text)]
-    assert shown == ["The", "U.S", "S&P", "500", "AT&T", "and", "BRK.B", "rose", "1,000.5", "points"]
+    assert shown == [
+        "The",
+        "U.S",
+        "S&P",
+        "500",
+        "AT&T",
+        "and",
+        "BRK.B",
+        "rose",
+        "1,000.5",
+        "points",
+    ]
 
 
 def test_hyphens_slashes_and_commas_part_words() -> None:

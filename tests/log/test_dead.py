@@ -21,7 +21,9 @@ def log(tmp_path: Path) -> SqliteLog:
 def dead(log: Log, value: bytes = b"\xff broken", topic: str = ARTICLES_RAW) -> Message:
     log.publish(topic, [Record("k", value, (("trace", b"1"),))])
     message = log.consume(topic).poll(100, 0)[-1]
-    log.publish(ARTICLES_DEAD, [bury(message, error="bad", explanation="it is bad", stage="enrich")])
+    log.publish(
+        ARTICLES_DEAD, [bury(message, error="bad", explanation="it is bad", stage="enrich")]
+    )
     return message
 
 

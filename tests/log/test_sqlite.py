@@ -1,4 +1,4 @@
-"""What is the embedded log's own: retention, compaction, processes, disks. See also tests/contract."""
+"""What is the embedded log's own (see also tests/contract): retention, processes, disks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def record(key: str, value: bytes = b"v", **fields: object) -> Record:
 
 
 def test_compaction_keeps_the_last_record_of_each_key_and_its_offset(log: SqliteLog) -> None:
-    log.publish(ARTICLES_ENRICHED, [record(k, str(r).encode(), revision=r) for r, k in enumerate("abab", 1)])
+    log.publish(
+        ARTICLES_ENRICHED, [record(k, str(r).encode(), revision=r) for r, k in enumerate("abab", 1)]
+    )
     before = log.consume(ARTICLES_ENRICHED).poll(10, 0)
     assert log.compact(ARTICLES_ENRICHED) == 2
     assert log.consume(ARTICLES_ENRICHED).poll(10, 0) == before[2:]
