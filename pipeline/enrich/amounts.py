@@ -110,7 +110,7 @@ _PREFIXED = re.compile(
 _SUFFIXED = re.compile(
     rf"""
     (?<![\w.,$€£¥-]) (?P<sign>{_SIGN})
-    (?:(?P<first>{_NUMBER}) (?P<magnitude>{_MAGNITUDE})? (?P<joint>{_JOINT}))?
+    (?:(?P<first>{_NUMBER}) (?P<magnitude>{_MAGNITUDE})? (?P<joint>{_JOINT}|\sand\s))?
     (?P<second>{_NUMBER}|{_SPELLED}) (?P<second_magnitude>{_MAGNITUDE})?
     (?:\s?€ | [\s-](?P<unit>(?:euro\s)?{_UNIT}|(?-i:{_CODE})){_END})
     """,
@@ -159,7 +159,7 @@ def find_percents(text: str, field: TextField) -> list[Mention]:
         start, sign = match.start(), match["sign"]
         if match["first"]:
             first = _signed(match["first"], sign)
-            if "and" not in match["joint"] or _BETWEEN.search(text, max(0, start - 10), start):
+            if _is_range(text, match):
                 mentions.append(_mention(text, field, start, match.end("first"), first, "percent"))
             start, sign = match.start("second"), ""
         second = _signed(match["second"], sign)
@@ -227,7 +227,8 @@ def _suffixed(text: str) -> Iterator[_Sum]:
         if match["first"]:
             number = _signed(match["first"], sign) * part
             end = match.end("magnitude") if match["magnitude"] else match.end("first")
-            yield _Sum(start, end, number, _magnitude(match["magnitude"]), unit)
+            if _is_range(text, match):
+                yield _Sum(start, end, number, _magnitude(match["magnitude"]), unit)
             start, sign = match.start("second"), ""
         yield _Sum(start, match.end(), _signed(match["second"], sign) * part, magnitude, unit)
 
@@ -240,6 +241,12 @@ def _shared_magnitude(text: str, first: _Sum, second: _Sum) -> int | None:
     )
     is_same = first.unit == second.unit and first.number < second.number
     return second.magnitude if is_range and is_same else None
+
+
+def _is_range(text: str, match: re.Match[str]) -> bool:
+    start = match.start()
+    is_between = _BETWEEN.search(text, max(0, start - 10), start)
+    return match["joint"].strip().lower() != "and" or is_between is not None
 
 
 def _is_ambiguous(name: str) -> bool:

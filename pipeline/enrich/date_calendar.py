@@ -170,7 +170,7 @@ def _part_of_year(match: re.Match[str], setting: Setting) -> Value:
     around = setting.text[max(0, match.start() - 60) : match.end() + 60]
     if part > parts or (not year and _SPORT.search(around)):
         return False
-    if "fiscal" in found or "fiscal_year" in found:
+    if found.keys() & {"fiscal", "fiscal_part", "fiscal_year"}:
         return None
     if year:
         return values.interval(values.part_of_year(full_year(year.lstrip("'’")), part, parts))
@@ -305,7 +305,7 @@ CALENDAR_FORMS: tuple[Form, ...] = (
     ),
     form(
         r"(?P<fiscal>fiscal[\s-])?(?P<number>first|second|third|fourth|1st|2nd|3rd|4th)[\s-]"
-        r"(?:(?:fiscal|financial)[\s-])?(?:(?P<quarter>quarter)|half)"
+        r"(?P<fiscal_part>(?:fiscal|financial)[\s-])?(?:(?P<quarter>quarter)|half)"
         r"(?!-?final|-?back|-?mile|-?point|-time)"
         rf"{_OF_YEAR}(?!\sof\s(?:a|an|the|{MONTH})\b)",
         _part_of_year,

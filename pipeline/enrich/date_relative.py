@@ -28,6 +28,12 @@ _NAME_AFTER = re.compile(
     r"\s(?:Times|Telegraph|Mail|Mirror|Express|Post|Herald|World|Night\s(?:Live|Football|Lights))\b"
 )
 
+# "It will pay 27% above Friday's close": only what is over has one.
+_OVER = re.compile(
+    r"['’]s\s(?:clos(?:e|ing)|price|level|loss(?:es)?|gains?|decline|drop|fall|rally|rout|session"
+    r"|sell-?off|settlement|record)\b"
+)
+
 
 def _weekday(match: re.Match[str], setting: Setting) -> Value:
     start, end = match.span("weekday")
@@ -46,7 +52,8 @@ def _weekday(match: re.Match[str], setting: Setting) -> Value:
     if modifier in ("next", "coming", "this coming"):
         return (published + (on or timedelta(days=7))).isoformat()
     tense = setting.tense(match.start()) or ("future" if modifier == "this" else "past")
-    return (published + on if tense == "future" else published - back).isoformat()
+    is_ahead = tense == "future" and not _OVER.match(setting.text, end)
+    return (published + on if is_ahead else published - back).isoformat()
 
 
 _NEAR_DAYS = {

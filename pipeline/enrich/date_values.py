@@ -107,17 +107,23 @@ def decade_of(number: int) -> Period:
 def nearest(candidates: Iterable[Period], day: date, tense: Tense | None) -> Period | None:
     """The candidate that is nearest to `day`, the earlier one of two.
 
-    In the past are those that have begun, in the future those that have not ended. What is said of
-    a period just after its end ("expects second-quarter profit to rise") is not yet the past.
+    The tense decides between two that are far: in the past are those that have begun, in the
+    future those that have not ended. What is said of a period just after its end ("expects
+    second-quarter profit to rise") is not yet the past.
     """
-    grace = timedelta(days=45)
-    possible = [
+    order = sorted(sorted(candidates), key=lambda period: period.distance(day))
+    fitting = [
         period
-        for period in sorted(candidates)
-        if tense is None or (period.start <= day if tense == "past" else period.end + grace >= day)
+        for period in order
+        if tense is None or (period.start <= day if tense == "past" else period.end + _GRACE >= day)
     ]
-    return min(possible, key=lambda period: period.distance(day), default=None)
+    if fitting and fitting[0].distance(day) <= _FAR * order[0].distance(day):
+        return fitting[0]
+    return order[0] if order else None
 
 
+_GRACE = timedelta(days=45)
+# "It agreed in May to …" in July: next May, ten months ahead, is not meant, whatever the cue says.
+_FAR = 4
 _DAYS = {"day": 1, "week": 7, "fortnight": 14}
 _MONTHS = {"month": 1, "quarter": 3, "year": 12, "decade": 120}

@@ -29,6 +29,7 @@ from pipeline.enrich.spans import is_office, parts, read_span
 from pipeline.enrich.words import (
     FUNCTION_WORDS,
     ORGANIZATION_NOUNS,
+    PERSONAL_ROLES,
     ROLES,
     TITLES,
     WORD_SURNAMES,
@@ -154,10 +155,11 @@ def _add_known(page: Page) -> None:
 
 
 def _add_titled(page: Page) -> None:
-    """Adds the people that were missed behind a title: "Mr. Oduya"."""
+    """Adds the people that were missed: "Mr. Oduya", and with a full name "envoy Ada Oduya"."""
     words = page.words
     for index, word in enumerate(words):
-        if word.key not in TITLES:
+        in_role = word.key in PERSONAL_ROLES
+        if word.key not in TITLES and not in_role:
             continue
         last = index
         while last - index < 3 and last + 1 < len(words):
@@ -174,6 +176,8 @@ def _add_titled(page: Page) -> None:
             last += 1
         start, end = words[min(index + 1, len(words) - 1)].start, words[last].end
         if last == index or words[last].key in ORGANIZATION_NOUNS or not page.is_free(start, end):
+            continue
+        if in_role and last - index < 2:
             continue
         name = page.prose[start:end]
         known = lookup(name)

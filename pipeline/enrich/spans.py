@@ -20,6 +20,7 @@ from pipeline.enrich.words import (
     OFFICES,
     ORGANIZATION_NOUNS,
     PARTICLES,
+    PERSONAL_ROLES,
     ROLES,
     SUFFIXES,
     TITLES,
@@ -111,7 +112,7 @@ def read_name(page: Page, start: int, end: int, label: str) -> Found | None:
         found.titled = (
             is_titled(page, start)
             or _is_administration(page, name, end)
-            or (label == "PERSON" and _is_in_role(page, start))
+            or _is_in_role(page, start, label, name)
         )
         if found.titled and name.split()[-1] not in ORGANIZATION_NOUNS and len(name.split()) <= 4:
             found.type, found.known = "person", None
@@ -276,14 +277,15 @@ def is_titled(page: Page, start: int) -> bool:
     return word.key in TITLES and gap in {" ", ". "} and not page.is_hidden(word.start, word.end)
 
 
-def _is_in_role(page: Page, start: int) -> bool:
-    """Whether a role in lower case stands right before: "trade minister", "the bank's economist"."""
+def _is_in_role(page: Page, start: int, label: str, name: str) -> bool:
+    """Whether a role in lower case stands right before a person's name: "trade minister"."""
     index = page.word_before(start)
-    if index is None:
+    if index is None or page.prose[page.words[index].end : start] != " ":
         return False
-    word = page.words[index]
-    role = word.key.capitalize()
-    return word.key.islower() and role in ROLES | TITLES and page.prose[word.end : start] == " "
+    role = page.words[index].key
+    if label == "PERSON":
+        return role.islower() and role.capitalize() in ROLES
+    return role in PERSONAL_ROLES and " " in name
 
 
 def _is_administration(page: Page, name: str, end: int) -> bool:

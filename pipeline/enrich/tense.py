@@ -62,28 +62,42 @@ _CUES_BACK = 20
 
 
 class Cue(NamedTuple):
-    """A word that tells the tense, where it begins, and which of the kinds above it is."""
+    """A word that tells the tense.
+
+    Attributes:
+        start: where it begins.
+        before: the tense of what follows it.
+        after: the tense of what it follows; None if it tells nothing of that.
+        is_headline: whether it is a headline's infinitive, which other cues outweigh.
+    """
 
     start: int
-    tense: Tense
-    kind: str
+    before: Tense
+    after: Tense | None
+    is_headline: bool
 
 
 def find_cues(text: str, start: int, end: int) -> list[Cue]:
     """The cues in text[start:end], in order."""
-    return [
-        Cue(match.start(), "past" if match["past"] else "future", match.lastgroup or "")
-        for match in _CUE.finditer(text, start, end)
-    ]
+    return [_cue(match) for match in _CUE.finditer(text, start, end)]
+
+
+def _cue(match: re.Match[str]) -> Cue:
+    if match["past"]:
+        return Cue(match.start(), "past", "past", is_headline=False)
+    if match["future"]:
+        # "Agreed to meet on Friday" is ahead, but "on Friday they agreed to meet" is over.
+        is_over = match[0].split()[0].lower().endswith("ed")
+        return Cue(match.start(), "future", "past" if is_over else "future", is_headline=False)
+    return Cue(match.start(), "future", None, is_headline=match["headline"] is not None)
 
 
 def tense_near(cues: Sequence[Cue], start: int) -> Tense | None:
     """The tense at `start`: by the nearest cue before it, else the nearest after it."""
     position = bisect_left(cues, start, key=lambda cue: cue.start)
     before = cues[max(0, position - _CUES_BACK) : position]
-    strong = [cue for cue in before if cue.kind != "headline"]
-    after = [
-        cue for cue in cues[position : position + _CUES_BACK] if cue.kind in ("past", "future")
-    ]
-    decisive = strong[-1:] or before[-1:] or after[:1]
-    return decisive[0].tense if decisive else None
+    strong = [cue for cue in before if not cue.is_headline]
+    if nearest := strong[-1:] or before[-1:]:
+        return nearest[0].before
+    after = (cue.after for cue in cues[position : position + _CUES_BACK])
+    return next((tense for tense in after if tense), None)

@@ -25,6 +25,9 @@ TITLES = _LISTS["titles"]
 ROLES = _LISTS["roles"] | TITLES
 """Words of which a role before a name consists: "Prime", "Executive"."""
 
+PERSONAL_ROLES = _LISTS["personal_roles"]
+"""In lower case before a full name they say that it is a person's: "envoy"."""
+
 DEPARTMENTS = _LISTS["departments"]
 """With "Secretary" or "Minister" they name a role, no organization: "Treasury"."""
 

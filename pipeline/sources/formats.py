@@ -135,7 +135,7 @@ def _load(data: bytes) -> Any:
     except RecursionError:
         raise _too_deep() from None
     except json.JSONDecodeError as error:
-        what = error.msg[:1].lower() + error.msg[1:]
+        what = error.msg[:1].lower() + error.msg[1:].removesuffix(" at")
         place = f"line {error.lineno:,}, column" if b"\n" in data.strip() else "column"
         raise Rejected("broken_json", f"not JSON: {what} at {place} {error.colno:,}") from None
     except ValueError:  # an integer of more digits than Python converts

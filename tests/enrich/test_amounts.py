@@ -93,6 +93,8 @@ def test_a_sum_is_found_with_its_full_amount_and_currency(
         ("$5 to 7 million", [5e6, 7e6]),
         ("between $5 and $7 million", [5e6, 7e6]),
         ("5 to 7 million euros", [5e6, 7e6]),
+        ("between 640 and 660 million euros", [640e6, 660e6]),
+        ("sold 640 and 660 million euros' worth", [660e6]),
         ("$10-15 a share", [10, 15]),
         ("from $500,000 to $7 million", [500e3, 7e6]),
         ("$5 and $7 million", [5, 7e6]),

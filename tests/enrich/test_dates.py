@@ -148,6 +148,7 @@ def test_the_golden_sample_has_its_dates_and_no_other() -> None:
         ("FY25", None),
         ("Q2 FY25", None),
         ("second-quarter of fiscal 2025", None),
+        ("third fiscal quarter", None),
     ],
 )
 def test_an_explicit_date_needs_no_publication(written: str, value: str | None) -> None:
@@ -211,6 +212,8 @@ def test_without_publication_such_a_date_has_no_value(text: str) -> None:
         ("On Friday, the company said it will cut jobs.", "2025-07-11"),
         ("Friday's jobs report beat forecasts.", "2025-07-11"),
         ("Talks that collapsed on Monday may go on.", "2025-07-14"),
+        ("On Tuesday, Acme agreed to buy a rival.", "2025-07-15"),
+        ("It will pay 27% above Friday's closing price.", "2025-07-11"),
         ("FRIDAY", "2025-07-11"),
     ],
 )
@@ -271,6 +274,8 @@ def test_a_day_without_its_year_is_of_the_year_that_brings_it_nearest(
         ("It opened in December.", "2024-12"),
         ("It will open in December.", "2025-12"),
         ("Inflation slowed in May.", "2025-05"),
+        ("In May, Acme agreed to buy a rival.", "2025-05"),
+        ("No decision had been made about September.", "2025-09"),
         ("Acme reported fourth-quarter profit.", "2024-10-01/2024-12-31"),
         ("Acme expects fourth-quarter profit to rise.", "2025-10-01/2025-12-31"),
         ("Acme plans to report second-quarter results.", "2025-04-01/2025-06-30"),

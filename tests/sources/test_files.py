@@ -560,7 +560,7 @@ def test_a_cell_may_be_larger_than_the_csv_module_allows_by_itself(write) -> Non
     ("ending", "open_to_write"),
     [
         ("", lambda path: io.FileIO(path, "wb")),
-        (".gz", lambda path: gzip.open(path, "wb", compresslevel=1)),
+        (".gz", lambda path: gzip.GzipFile(path, "wb", compresslevel=1)),
         (".zst", lambda path: zstandard.open(path, "wb")),
     ],
 )
