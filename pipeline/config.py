@@ -79,10 +79,10 @@ def load_settings(flags: Mapping[str, Any] | None = None, dotenv: Path = Path(".
     try:
         settings = msgspec.convert(values, Settings, strict=False, dec_hook=_decode_path)
     except msgspec.ValidationError as error:
-        raise ConfigurationError(f"setting: {_explain(str(error))}") from None
+        raise ConfigurationError(_explain(str(error))) from None
     for name in ("processes", "max_body_bytes", "retention_days"):
         if getattr(settings, name) < 0:
-            raise ConfigurationError(f"setting {name}: must not be negative")
+            raise ConfigurationError(f"{PREFIX}{name.upper()}: must not be negative")
     return settings
 
 

@@ -87,7 +87,7 @@ class Enricher:
             drafts, self._entities([draft for _, draft in drafts]), strict=True
         ):
             article = results[position]
-            assert isinstance(article, EnrichedArticle)  # noqa: S101 - put there above
+            assert isinstance(article, EnrichedArticle)
             self._add_entities(article, draft, entities)
         return results
 

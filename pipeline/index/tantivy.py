@@ -51,6 +51,9 @@ TITLE_BOOST = 3.0
 HEAP_BYTES = 96_000_000
 """Memory for documents that are not yet in a segment."""
 
+_SEGMENT_FILES = (".fast", ".fieldnorm", ".idx", ".pos", ".store", ".term")
+_FOOTER = (1337).to_bytes(4, "little")
+
 _Clause = tuple[tantivy.Occur, tantivy.Query]
 
 _SUGGESTED = ("symbols", "people", "organizations", "places")
@@ -393,9 +396,34 @@ def open_writer(folder: Path) -> tuple[TantivyWriter, Path]:
 
 
 def _open(path: Path) -> tantivy.Index:
+    for segment in _committed_segments(path):
+        for ending in _SEGMENT_FILES:
+            file = path / (segment + ending)
+            if not _is_whole(file):
+                raise IndexDamaged(_damaged(path, f"{file.name} is cut off or overwritten"))
     index = tantivy.Index.open(str(path))
     index.register_tokenizer(ANALYZER, analyzer())
     return index
+
+
+def _committed_segments(path: Path) -> list[str]:
+    try:
+        meta = msgspec.json.decode((path / "meta.json").read_bytes())
+        return [segment["segment_id"].replace("-", "") for segment in meta["segments"]]
+    except (msgspec.DecodeError, KeyError, TypeError, AttributeError) as error:
+        raise IndexDamaged(_damaged(path, f"meta.json: {error}")) from None
+
+
+def _is_whole(file: Path) -> bool:
+    """Whether a file ends as Tantivy ends its files. It panics, loudly, on those that do not."""
+    try:
+        with file.open("rb") as opened:
+            opened.seek(-len(_FOOTER), os.SEEK_END)
+            return opened.read() == _FOOTER
+    except FileNotFoundError:
+        return True  # a writer has merged and removed it since it was listed
+    except OSError:
+        return False  # shorter than a footer
 
 
 def _document(article: EnrichedArticle) -> tantivy.Document:
@@ -460,6 +488,11 @@ def _errors_named(path: Path) -> Iterator[None]:
         raise IndexDamaged(_damaged(path, text)) from error
     except OSError as error:
         raise StorageUnavailable(f"{error.filename or path}: {error.strerror}") from error
+    except BaseException as error:
+        # A panic of Rust is no Exception: what a file holds can make Tantivy panic.
+        if type(error).__name__ == "PanicException":
+            raise IndexDamaged(_damaged(path, str(error))) from error
+        raise
 
 
 def _damaged(path: Path, why: str) -> str:

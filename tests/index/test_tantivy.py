@@ -1,0 +1,131 @@
+"""What is the embedded index's own (see also tests/contract): its one writer, its files."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import ConfigurationError, IndexDamaged, InUse
+from pipeline.index.query import Query
+from pipeline.index.sink import Sink
+from pipeline.index.tantivy import (
+    TantivyIndex,
+    TantivyWriter,
+    current,
+    following,
+    open_writer,
+    point_to,
+    remove_older,
+)
+from tests.conftest import enriched
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    writer, _ = open_writer(tmp_path)
+    writer.add([enriched("a")])
+    writer.commit()
+    writer.close()
+    return tmp_path
+
+
+def test_a_second_writer_gets_a_clear_error(folder: Path) -> None:
+    writer, path = open_writer(folder)
+    with pytest.raises(InUse, match="another process writes"):
+        TantivyWriter(path)
+    writer.close()
+    TantivyWriter(path).close()
+
+
+def test_a_reader_in_another_process_sees_each_commit(folder: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from pipeline.index.tantivy import TantivyIndex\n"
+        "index = TantivyIndex(Path(sys.argv[1]))\n"
+        "for line in sys.stdin: print(index.count(), flush=True)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as reader:
+        assert reader.stdin is not None
+        assert reader.stdout is not None
+
+        def count() -> int:
+            reader.stdin.write(b"\n")  # type: ignore[union-attr]
+            reader.stdin.flush()  # type: ignore[union-attr]
+            return int(reader.stdout.readline())  # type: ignore[union-attr]
+
+        assert count() == 1
+        writer, _ = open_writer(folder)
+        for number in range(2, 5):
+            writer.add([enriched(str(number))])
+            assert count() == number - 1
+            writer.commit()
+            assert count() == number
+        writer.close()
+        reader.stdin.close()
+
+
+def test_what_is_not_committed_is_not_there(folder: Path) -> None:
+    writer, _ = open_writer(folder)
+    writer.add([enriched("b")])
+    writer.close()
+    assert TantivyIndex(folder).count() == 1
+
+
+def test_a_reader_follows_the_pointer_to_another_index(folder: Path) -> None:
+    index = TantivyIndex(folder)
+    path = following(folder)
+    writer = TantivyWriter(path)
+    writer.add([enriched(str(n)) for n in range(3)])
+    writer.commit()
+    writer.close()
+    assert index.count() == 1
+    point_to(path)
+    remove_older(path)
+    assert index.count() == 3
+    assert index.search(Query(size=5)).total == 3
+    assert [p.name for p in folder.glob("0*")] == [path.name]
+
+
+def test_an_older_index_is_removed_but_not_one_in_the_making(folder: Path) -> None:
+    making = following(folder)
+    TantivyWriter(making).close()
+    remove_older(current(folder))
+    assert making.exists()
+
+
+def test_where_no_index_is_a_reader_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="no index here yet"):
+        TantivyIndex(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["meta.json", "*.store", "*.term"])
+def test_a_damaged_index_is_named_with_its_remedy(folder: Path, name: str) -> None:
+    for path in current(folder).glob(name):
+        path.write_bytes(b"rubbish")
+    with pytest.raises(IndexDamaged, match="newsloom reindex"):
+        TantivyIndex(folder).search(Query(text="tokyo"))
+
+
+def test_an_index_whose_files_are_gone_is_damaged(folder: Path) -> None:
+    (current(folder) / "meta.json").unlink()
+    with pytest.raises(IndexDamaged):
+        TantivyIndex(folder)
+    with pytest.raises(IndexDamaged):
+        open_writer(folder)
+
+
+def test_the_sink_writes_by_count_and_commits_when_it_is_flushed(tmp_path: Path) -> None:
+    import msgspec
+
+    writer, _ = open_writer(tmp_path)
+    sink = Sink(writer)
+    for number in range(2500):
+        sink.add(msgspec.json.encode(enriched(str(number))))
+    assert not TantivyIndex(tmp_path).count()
+    sink.flush()
+    assert TantivyIndex(tmp_path).count() == 2500
+    writer.close()
