@@ -97,7 +97,7 @@ def cli() -> None:
 @cli.command()
 @_command
 def demo(settings: Settings) -> None:
-    """Take the bundled samples through every step, and show what comes out."""
+    """Take the bundled samples through every step."""
     from pipeline.demo import run
 
     run(settings)
@@ -116,7 +116,9 @@ def demo(settings: Settings) -> None:
 @_json
 @_command
 def up(settings: Settings, folders: tuple[Path, ...], *, drain: bool, as_json: bool) -> int:
-    """Run the service: enrich and index what is produced, until SIGTERM or Ctrl-C.
+    """Run the service, until SIGTERM or Ctrl-C.
+
+    It enriches and indexes what is produced, here or by `newsloom produce`.
 
     Write files under a name that ends in .tmp or .part, and rename them when they are whole: so
     none is read half-written.
@@ -158,7 +160,7 @@ def up(settings: Settings, folders: tuple[Path, ...], *, drain: bool, as_json: b
 @_json
 @_command
 def produce(settings: Settings, paths: tuple[str, ...], *, as_json: bool) -> int:
-    r"""Put articles on the raw topic; - is standard input.
+    """Put articles on the raw topic; - is standard input.
 
     \b
     .txt            one article, with an optional leading "date YYYY-MM-DD"
@@ -204,24 +206,26 @@ def produce(settings: Settings, paths: tuple[str, ...], *, as_json: bool) -> int
 @_paths
 @_command
 def annotate(settings: Settings, paths: tuple[str, ...]) -> int:
-    """Print each article with its labels, a JSON line each; nothing is stored.
+    """Print articles with their labels, as JSON lines.
 
-    Takes what `produce` takes. Rejected inputs are JSON lines on stderr.
+    Nothing is stored. Takes what `produce` takes. Rejected inputs are JSON lines on stderr.
     """
     from pipeline.annotate import annotate as annotated
     from pipeline.enrich.records import EnrichedRecord
     from pipeline.sources import read
+    from pipeline.terminal import bar
 
     status = DONE
     inputs = read(paths, max_body_bytes=settings.max_body_bytes, stdin=sys.stdin.buffer)
-    for result in annotated(inputs, settings):
-        if isinstance(result, EnrichedRecord):
-            sys.stdout.buffer.write(result.value + b"\n")
-            sys.stdout.buffer.flush()
-        else:
-            sys.stderr.buffer.write(msgspec.json.encode(result) + b"\n")
-            sys.stderr.buffer.flush()
-            status = SOME_REJECTED
+    with bar("articles") as advance:
+        for number, result in enumerate(annotated(inputs, settings), 1):
+            if isinstance(result, EnrichedRecord):
+                sys.stdout.buffer.write(result.value + b"\n")
+                sys.stdout.buffer.flush()
+            else:
+                click.echo(msgspec.json.encode(result), err=True)
+                status = SOME_REJECTED
+            advance(number)
     return status
 
 
@@ -263,10 +267,11 @@ def search(
     as_json: bool,
     **options: Any,
 ) -> int:
-    r"""Find articles by words, "phrases", -word, OR, and by their labels.
+    """Find articles by words and by their labels.
 
-    All words must match, in whatever form: "tariff" finds tariffs. Without a query all articles
-    that the filters leave are listed.
+    All words must match, in whatever form: "tariff" finds tariffs. "Trade talks" in quotes is a
+    phrase, -word leaves out, OR between two words takes either. Without a query all articles that
+    the filters leave are listed.
 
     \b
     newsloom search tariffs japan
@@ -318,7 +323,10 @@ def show(settings: Settings, article_id: str, *, as_json: bool) -> int:
 @click.option("--ticker", "tickers", multiple=True, metavar="SYMBOL", help="Only with this ticker.")
 @_command
 def tail(settings: Settings, topic: str, tickers: tuple[str, ...], *, from_beginning: bool) -> int:
-    """Follow a topic as JSON lines, as a subscriber would: raw, enriched or dead."""
+    """Follow a topic as JSON lines, as a subscriber would.
+
+    TOPIC is raw, enriched or dead.
+    """
     from pipeline.log import open_log
     from pipeline.log.follow import follow, topic_named
 
@@ -332,7 +340,7 @@ def tail(settings: Settings, topic: str, tickers: tuple[str, ...], *, from_begin
 
 @cli.group()
 def dead() -> None:
-    """The dead letters: what could not be enriched or indexed, and why."""
+    """List, show and retry what could not be done."""
 
 
 @dead.command("list")
@@ -391,11 +399,12 @@ def dead_retry(settings: Settings, refs: tuple[str, ...], *, as_json: bool) -> i
 
 @cli.command()
 @click.argument("article_id", metavar="ID")
+@_json
 @_command
-def delete(settings: Settings, article_id: str) -> int:
-    """Withdraw an article everywhere: no older version can come back.
+def delete(settings: Settings, article_id: str, *, as_json: bool) -> int:
+    """Withdraw an article everywhere.
 
-    Subscribers get a record of its withdrawal. A running service removes it from the index; where
+    No older version can come back. Subscribers get a record of its withdrawal. A running service removes it from the index; where
     none runs, this command does.
     """
     from pipeline.errors import InUse
@@ -403,25 +412,36 @@ def delete(settings: Settings, article_id: str) -> int:
     from pipeline.producer import withdraw
 
     withdraw(settings, article_id)
+    done = True
     try:
         Service(settings, rejected=_tell).run(drain=True)
     except InUse:
-        click.echo(f"{article_id}: withdrawal sent to the running service")
+        done = False
+    if as_json:
+        _print_json({"id": article_id, "withdrawn": done})
     else:
-        click.echo(f"{article_id}: withdrawn")
+        state = "withdrawn" if done else "withdrawal sent to the running service"
+        click.echo(f"{article_id}: {state}")
     return DONE
 
 
 @cli.command()
+@_json
 @_command
-def reindex(settings: Settings) -> int:
-    """Build the index again from the enriched topic; searches are answered all the while."""
+def reindex(settings: Settings, *, as_json: bool) -> int:
+    """Build the index again from the enriched topic.
+
+    Searches are answered all the while; a running service goes on.
+    """
     from pipeline.maintenance import reindex as rebuild
     from pipeline.terminal import progress
 
     with progress("records") as advance:
         count = rebuild(settings, lambda done, left: advance(done, done + left))
-    click.echo(f"{count:,} articles in the new index")
+    if as_json:
+        _print_json({"articles": count})
+    else:
+        click.echo(f"{count:,} articles in the new index")
     return DONE
 
 
@@ -430,12 +450,18 @@ def reindex(settings: Settings) -> int:
 @click.option("--seed", type=int, default=0, help="The same seed gives the same articles.")
 @_command
 def generate(settings: Settings, count: int, seed: int) -> int:
-    """Print synthetic raw articles, marked as fiction, as JSON lines, for load tests."""
+    """Print synthetic raw articles for load tests.
+
+    They are JSON lines, marked as fiction.
+    """
     from pipeline.sources.generator import generate as generated
+    from pipeline.terminal import bar
 
     del settings
-    for article in generated(count, seed):
-        sys.stdout.buffer.write(msgspec.json.encode(article) + b"\n")
+    with bar("articles") as advance:
+        for number, article in enumerate(generated(count, seed), 1):
+            sys.stdout.buffer.write(msgspec.json.encode(article) + b"\n")
+            advance(number, count)
     return DONE
 
 

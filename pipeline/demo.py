@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from rich.syntax import Syntax
@@ -129,11 +130,16 @@ def _record(articles: list[EnrichedArticle]) -> Syntax | Text:
     record = msgspec.to_builtins(article)
     for field in ("text", "summary"):
         record[field] = record[field][:80] + "…"
-    record["signature"] = [*record["signature"][:1], "…"]
-    for field, shown in (("entities", 1), ("tickers", 1)):
-        hidden = len(record[field]) - shown
-        record[field] = [*record[field][:shown], f"… {hidden} more"][: shown + (hidden > 0)]
+    record["signature"] = _shortened(record["signature"])
+    for field in ("entities", "tickers"):
+        for labelled in record[field]:
+            labelled["mentions"] = _shortened(labelled["mentions"])
+        record[field] = _shortened(record[field])
     text = msgspec.json.format(msgspec.json.encode(record)).decode()
     if out.color_system is None:
         return Text(text)
     return Syntax(text, "json", background_color="default", word_wrap=True)
+
+
+def _shortened(values: list[Any]) -> list[Any]:
+    return values if len(values) < 2 else [values[0], f"… {len(values) - 1} more"]

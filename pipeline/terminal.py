@@ -58,6 +58,20 @@ class Advance(Protocol):
         ...
 
 
+def _silent(done: int, total: int | None = None, note: str = "") -> None:
+    del done, total, note
+
+
+@contextmanager
+def bar(description: str) -> Iterator[Advance]:
+    """A bar, where stderr is a terminal and what the command prints goes elsewhere."""
+    if err.is_terminal and not sys.stdout.isatty():
+        with progress(description) as advance:
+            yield advance
+        return
+    yield _silent
+
+
 @contextmanager
 def progress(description: str) -> Iterator[Advance]:
     """A bar on a terminal; elsewhere a log line now and then."""
@@ -71,11 +85,11 @@ def progress(description: str) -> Iterator[Advance]:
             TextColumn("{task.fields[note]}", style="dim"),
             console=err,
             transient=True,
-        ) as bar:
-            task = bar.add_task(description, total=None, note="")
+        ) as shown:
+            task = shown.add_task(description, total=None, note="")
 
             def advance(done: int, total: int | None = None, note: str = "") -> None:
-                bar.update(task, completed=done, total=total, note=note)
+                shown.update(task, completed=done, total=total, note=note)
 
             yield advance
         return
@@ -86,7 +100,7 @@ def progress(description: str) -> Iterator[Advance]:
         if time.monotonic() - told >= LOG_SECONDS:
             told = time.monotonic()
             of = f" of {total:,}" if total is not None else ""
-            logger.info("%s: %s%s %s", description, f"{done:,}", of, note)
+            logger.info("%s", f"{description}: {done:,}{of} {note}".rstrip())
 
     yield tell
 

@@ -3,8 +3,8 @@
 A word is a run of letters and digits; an apostrophe, full stop or ampersand between two of them, or
 a comma between digits, belongs to it: `U.S.`, `S&P`, `AT&T`, `BRK.B`, `1,000.5`, `O'Brien` are
 one word each. Han and Hiragana, written without blanks, have a word a character and are found as
-phrases. Words become terms by cut possessives, lower case, folded accents and Snowball English (Porter2)
-stems; there are no stop words.
+phrases. Words become terms by cut possessives, lower case, folded accents and Snowball English
+(Porter2) stems; there are no stop words.
 
 `prepare` puts text into a form in which the index's own tokenizer, which only knows letters and
 others, finds these words: ten times as fast as a tokenizer made of a regular expression.

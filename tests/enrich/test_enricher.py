@@ -272,8 +272,8 @@ NASTY = st.text(
     max_size=300,
 )
 PIECES = """Apple (AAPL) $SPY U.S. Trump retail sentiment ‘bullish’ message volume August 1 last 25%
-$1.2 Thursday billion date 2025-02-30 <p> Inc. newsroom[at]x[dot]com https://a.example/b ALL CAPS ’s (
-and both respectively Mr. Sen. Q2"""
+$1.2 Thursday billion date 2025-02-30 <p> Inc. newsroom[at]x[dot]com https://a.example/b CAPS
+’s ( and both respectively Mr. Sen. Q2"""
 WORDS = st.lists(st.sampled_from(PIECES.split()), max_size=60).map(" ".join)
 
 
