@@ -404,8 +404,8 @@ def dead_retry(settings: Settings, refs: tuple[str, ...], *, as_json: bool) -> i
 def delete(settings: Settings, article_id: str, *, as_json: bool) -> int:
     """Withdraw an article everywhere.
 
-    No older version can come back. Subscribers get a record of its withdrawal. A running service removes it from the index; where
-    none runs, this command does.
+    No older version can come back. Subscribers get a record of its withdrawal. A running service
+    removes it from the index; where none runs, this command does.
     """
     from pipeline.errors import InUse
     from pipeline.local import Service

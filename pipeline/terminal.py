@@ -153,7 +153,7 @@ def _marked(passage: Highlight) -> Text:
     for start, end in passage.spans:
         parts += [passage.text[position:start], "**", passage.text[start:end], "**"]
         position = end
-    return Text(("".join(parts) + passage.text[position:]).replace("\n", " "))
+    return Text(" ".join(("".join(parts) + passage.text[position:]).split()))
 
 
 def _show_facets(facets: Mapping[str, Sequence[FacetValue]]) -> None:

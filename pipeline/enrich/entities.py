@@ -43,7 +43,7 @@ _NEAR_GEORGIA = frozenset(
 )
 _DATELINE = re.compile(
     r"(?<!\w)([A-Z][A-Z’'.\-]{2,30}(?: [A-Z][A-Z’'.\-]{1,30}){0,2}),? (?:[\w.]{2,9},? ){0,3}"
-    r"\((?:Reuters|AP|AFP|Bloomberg|Kyodo|Xinhua|UPI|dpa)\)"
+    r"\(([A-Z][\w.]{1,20}|dpa)\)"
 )
 _FIELDS: tuple[TextField, ...] = ("title", "text")
 
@@ -109,8 +109,11 @@ def _ordered(pages: Sequence[Page]) -> list[Found]:
 
 
 def _add_datelines(page: Page) -> None:
-    """Adds the places in capitals that an agency reports from: "BRANTLEY, Ohio (AP)"."""
+    """Adds the places in capitals that an agency reports from, and it: "PERU, Ohio (AP)"."""
     for match in _DATELINE.finditer(page.text):
+        agency = match.span(2)
+        if page.is_free(*agency):
+            page.add(Found(page.field, *agency, "organization", match[2], lookup(match[2])))
         start, end = match.span(1)
         name = match[1].title()
         known = lookup(name)

@@ -35,11 +35,18 @@ def merge(days: Mapping[int, int]) -> tuple[str, list[tuple[str, int]]]:
     for start, count in days.items():
         bucket = (start - origin) // width * width + origin
         merged[bucket] = merged.get(bucket, 0) + count
-    return name, label(merged)
+    return name, label(merged, width)
 
 
-def label(counts: Mapping[int, int]) -> list[tuple[str, int]]:
-    """Counts in order of time, each start as ISO 8601; one before the year 1 is the year 1."""
+def label(counts: Mapping[int, int], width: int) -> list[tuple[str, int]]:
+    """Counts in order of time, each start as ISO 8601, with noughts where there are none between.
+
+    Dates from antiquity to science fiction leave more gaps than can be shown: these stay gaps. A
+    start before the year 1 is the year 1.
+    """
+    if counts and (max(counts) - min(counts)) // width < 2 * _MAX_BUCKETS:
+        starts = range(min(counts), max(counts) + 1, width)
+        return [(_iso(start), counts.get(start, 0)) for start in starts]
     return [(_iso(start), count) for start, count in sorted(counts.items())]
 
 

@@ -298,7 +298,7 @@ class TantivyIndex:
     def _histogram(self, everything: tantivy.Query, days: Mapping[int, int]) -> Histogram:
         if histogram.wants_hours(days):
             answer = self._searcher.aggregate(everything, {"hours": _over_time(histogram.HOUR)})
-            name, counts = "1h", histogram.label(_by_time(answer["hours"]))
+            name, counts = "1h", histogram.label(_by_time(answer["hours"]), histogram.HOUR)
         else:
             name, counts = histogram.merge(days)
         return Histogram(name, [Bucket(start, count) for start, count in counts])

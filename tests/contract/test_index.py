@@ -216,7 +216,7 @@ def test_the_histogram_counts_by_day(fill: Fill) -> None:
     histogram = fill([*NEWS, enriched("far", published_at=day(9))]).search(Query()).histogram
     assert histogram.interval == "1d"
     assert [(b.start, b.count) for b in histogram.buckets] == [
-        (f"2025-07-{n:02}T00:00:00Z", 1) for n in (1, 2, 3, 4, 9)
+        (f"2025-07-{n:02}T00:00:00Z", int(n in (1, 2, 3, 4, 9))) for n in range(1, 10)
     ]
 
 
@@ -224,10 +224,11 @@ def test_the_histogram_counts_by_hour_when_all_is_close(fill: Fill) -> None:
     articles = [enriched(str(n), published_at=day(17, hour)) for n, hour in enumerate((3, 3, 20))]
     histogram = fill(articles).search(Query()).histogram
     assert histogram.interval == "1h"
-    assert [(b.start, b.count) for b in histogram.buckets] == [
+    assert [(b.start, b.count) for b in histogram.buckets if b.count] == [
         ("2025-07-17T03:00:00Z", 2),
         ("2025-07-17T20:00:00Z", 1),
     ]
+    assert len(histogram.buckets) == 18
 
 
 def test_impossible_and_ancient_dates_do_not_break_the_histogram(fill: Fill) -> None:
