@@ -218,8 +218,7 @@ class TantivyIndex:
                 "published",
                 tantivy.FieldType.Integer,
                 milliseconds(query.since) if query.since else None,
-                milliseconds(query.until) if query.until else None,
-                include_upper=False,
+                milliseconds(query.until) - 1 if query.until else None,
             )
             clauses.append((tantivy.Occur.Must, tantivy.Query.const_score_query(published, 0.0)))
         return clauses
