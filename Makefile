@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test lint bench lock clean
+.PHONY: install demo test faults lint bench lock clean
 
 install: .venv/installed            ## .venv with the pinned packages and the newsloom command
 
@@ -11,6 +11,9 @@ demo: install                       ## the whole pipeline on the bundled samples
 
 test: .venv/installed-dev           ## all tests
 	$(BIN)/python -m pytest
+
+faults: .venv/installed-dev         ## killed processes, many more rounds than `make test` plays
+	NEWSLOOM_KILLS=40 $(BIN)/python -m pytest --timeout 3000 tests/faults
 
 lint: .venv/installed-dev           ## style and types
 	$(BIN)/ruff check

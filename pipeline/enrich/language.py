@@ -32,6 +32,17 @@ _ENGLISH = """
     it after over into than this be not but or which who
 """
 _ENGLISH_WORDS = frozenset(_ENGLISH.split())
+# Words of headlines that, in lower case, no other language that is written in ASCII has. One is
+# enough where the model does not know.
+_HEADLINES = """
+    rose rises rise fell falls climbed climbs dropped drops gained gains jumped jumps slid slides
+    soared soars sank sinks slumped slumps surged surges tumbled tumbles plunged plunges rallied
+    rallies beat beats missed misses cuts raises raised shares earnings outlook sales said says
+    announced announces reported reports launches launched agreed agrees buys sells higher lower
+"""
+_HEADLINE_WORDS = frozenset(_HEADLINES.split())
+_HEADLINE_LENGTH = 6
+"""Up to so many words the model's guess says less than one such word."""
 
 
 def detect_language(text: str) -> str | None:
@@ -47,10 +58,12 @@ def detect_language(text: str) -> str | None:
     if kana + han + len(_OTHER_DENSE.findall(sample)) < _FEW_DENSE_LETTERS and (
         letters < _FEW_LETTERS or len({word.lower() for word in words}) < _FEW_WORDS
     ):
-        return None
+        return _by_words(words)
     # The model mixes up short Chinese and Japanese; only Japanese has kana, and nearly always.
     if (kana + han) * 2 > letters:
         return "ja" if kana * 20 > han else "zh"
+    if len(words) <= _HEADLINE_LENGTH and _has_headline_word(words):
+        return "en"
     return _predict(sample, words)
 
 
@@ -88,9 +101,24 @@ def _predict(sample: str, words: list[str]) -> str | None:
         return best if len(best) == 2 and best not in _NOT_ISO else None
     if best == "en" and score >= _LIKELY_ENGLISH and score >= _BY_FAR * second:
         return "en"
-    plain = {word.strip(".,:;!?\"'()").lower() for word in words}
+    return _by_words(words)
+
+
+def _by_words(words: list[str]) -> str | None:
+    """English, if its words say so where the model does not."""
+    plain = {_bare(word).lower() for word in words}
     known = plain & _ENGLISH_WORDS
-    return "en" if len(known) >= 2 and len(known) * 4 >= len(plain) else None
+    if len(known) >= 2 and len(known) * 4 >= len(plain):
+        return "en"
+    return "en" if _has_headline_word(words) else None
+
+
+def _has_headline_word(words: list[str]) -> bool:
+    return all(map(str.isascii, words)) and any(_bare(word) in _HEADLINE_WORDS for word in words)
+
+
+def _bare(word: str) -> str:
+    return word.strip(".,:;!?\"'()")
 
 
 @cache

@@ -88,3 +88,16 @@ def test_any_text_has_a_language_code_or_none(text: str) -> None:
     language = detect_language(text)
 
     assert language is None or len(language) == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Nvidia surges", "Tesla (TSLA) fell 2%.", "Boeing beats", "Apple (AAPL) rose 3% in Cupertino."],
+)
+def test_a_short_headline_is_english_by_its_verb(text: str) -> None:
+    assert detect_language(text) == "en"
+
+
+@pytest.mark.parametrize("text", ["Gewinn steigt", "Siemens steigert Gewinn", "Das Fell der Katze"])
+def test_a_short_headline_of_another_language_is_not_taken_for_english(text: str) -> None:
+    assert detect_language(text) != "en"
