@@ -92,7 +92,7 @@ def test_any_text_has_a_language_code_or_none(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Nvidia surges", "Tesla (TSLA) fell 2%.", "Boeing beats", "Apple (AAPL) rose 3% in Cupertino."],
+    ["Nvidia surges", "Tesla (TSLA) fell 2%.", "Boeing beats", "Apple (AAPL) rose 3% in Paris."],
 )
 def test_a_short_headline_is_english_by_its_verb(text: str) -> None:
     assert detect_language(text) == "en"
