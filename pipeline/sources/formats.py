@@ -266,7 +266,11 @@ def _decoded_lines(
 
 def _parse_header(line: str) -> _Header:
     for delimiter in ",;\t|":
-        names = [name.strip().lower() for name in next(csv.reader([line], delimiter=delimiter), [])]
+        try:
+            cells = next(csv.reader([line], delimiter=delimiter), [])
+        except csv.Error as error:
+            raise Rejected("bad_header", f"the header is not CSV: {error}") from None
+        names = [name.strip().lower() for name in cells]
         if "body" in names:
             if len(set(names)) < len(names):
                 raise Rejected("bad_header", "the header names a column twice")

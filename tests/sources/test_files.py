@@ -14,7 +14,7 @@ from typing import IO
 
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.article import Rejection, Submission
@@ -593,6 +593,7 @@ def test_a_large_file_of_lines_takes_no_more_memory_than_a_small_one(
 # Anything.
 
 
+@example(data=b"\r\x00", name="csv")
 @given(
     data=st.binary(max_size=300),
     name=st.sampled_from(["jsonl", "json", "csv", "txt", "csv.gz", "json.zst"]),
