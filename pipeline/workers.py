@@ -225,8 +225,9 @@ class Workers(Generic[Item, Result]):
 def _run(
     connection: Connection, load: Callable[[], Callable[[Sequence[Item]], list[Result]]]
 ) -> None:
-    # Ctrl-C goes to the whole group: the parent ends us when it is done.
+    # Ctrl-C and a supervisor's SIGTERM go to the whole group: the parent ends us when it is done.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     work = load()
     # The pipe breaks when the parent ends, however it does: then so do we.
     with contextlib.suppress(EOFError, OSError):
