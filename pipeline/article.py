@@ -23,6 +23,9 @@ ARTICLES_DEAD = "newsloom.articles.dead"
 ENRICHMENT_GENERATION = 1
 """Raised, up to 999, when a release gives other labels: its documents then replace older ones."""
 
+MAX_RECORD_BYTES = 8_000_000
+"""The largest value of a record. An article's body is bounded far below; its labels add to it."""
+
 MAX_ID_BYTES = 512
 """The longest id, in bytes of UTF-8: Elasticsearch's limit for `_id`."""
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from pipeline.article import EnrichedArticle, RawArticle, Rejection
+from pipeline.article import MAX_RECORD_BYTES, EnrichedArticle, RawArticle, Rejection
 from pipeline.enrich import Enricher
 from pipeline.profiles import load_profiles
 
@@ -53,4 +53,8 @@ def _decode(value: bytes) -> RawArticle | Rejection:
 def _encode(result: EnrichedArticle | Rejection) -> Result:
     if isinstance(result, Rejection):
         return result
-    return EnrichedRecord(result.id, result.revision, _encoder.encode(result))
+    value = _encoder.encode(result)
+    if len(value) > MAX_RECORD_BYTES:
+        message = f"with its labels the record has {len(value):,} bytes, over {MAX_RECORD_BYTES:,}"
+        return Rejection(reason="record_too_large", message=message, id=result.id)
+    return EnrichedRecord(result.id, result.revision, value)

@@ -14,9 +14,6 @@ TOPICS = (ARTICLES_RAW, ARTICLES_ENRICHED, ARTICLES_DEAD)
 COMPACTED = frozenset({ARTICLES_ENRICHED})
 """Topics that keep the last record of each key for ever; all others are kept by time."""
 
-MAX_RECORD_BYTES = 8_000_000
-"""The largest value of a record. An article's body is bounded far below; its labels add to it."""
-
 Headers = tuple[tuple[str, bytes], ...]
 
 
