@@ -29,6 +29,11 @@ MAX_RECORD_BYTES = 8_000_000
 MAX_ID_BYTES = 512
 """The longest id, in bytes of UTF-8: Elasticsearch's limit for `_id`."""
 
+MAX_CLOCK_SKEW = timedelta(hours=1)
+"""How far a producer's clock may be ahead of ours."""
+
+_MAX_LENGTHS = {"source": 200, "language": 35, "url": 8_000}
+
 SentimentLabel = Literal["positive", "neutral", "negative"]
 StatedSentiment = Literal["extremely_bearish", "bearish", "neutral", "bullish", "extremely_bullish"]
 MessageVolume = Literal["extremely_low", "low", "normal", "high", "extremely_high"]
@@ -224,12 +229,16 @@ def settle(submission: Submission, *, source: str, clock: Clock, max_body_bytes:
     source = (submission.source or "").strip() or source
     url = (submission.url or "").strip() or None
     article_id = (submission.id or "").strip() or identify(source, url, body)
+    for name, limit in _MAX_LENGTHS.items():
+        if len(getattr(submission, name) or "") > limit:
+            raise Rejected(f"bad_{name}", f"{name} has more than {limit:,} characters")
+    if submission.metadata and len(msgspec.json.encode(submission.metadata)) > max_body_bytes:
+        raise Rejected("metadata_too_large", f"metadata has more than {max_body_bytes:,} bytes")
     if len(article_id.encode(errors="replace")) > MAX_ID_BYTES:
         raise Rejected("bad_id", f"the id is longer than {MAX_ID_BYTES} bytes")
     if not article_id.isprintable():
         raise Rejected("bad_id", "the id has a control character or a lone surrogate")
     published_at = parse_time(submission.published_at)
-    ingested_at = submission.ingested_at
     return RawArticle(
         id=article_id,
         source=source,
@@ -237,11 +246,27 @@ def settle(submission: Submission, *, source: str, clock: Clock, max_body_bytes:
         title=title,
         body=body,
         published_at=published_at,
-        ingested_at=to_utc(ingested_at) if ingested_at else clock.stamp(article_id),
-        language=(submission.language or "").strip().lower() or None,
+        ingested_at=_replayed(submission.ingested_at) or clock.stamp(article_id),
+        language=(submission.language or "").strip().lower().replace("_", "-") or None,
         metadata=submission.metadata,
         withdrawn=submission.withdrawn,
     )
+
+
+def _replayed(moment: datetime | None) -> datetime | None:
+    """The time that a replayed article came in first.
+
+    One in the future would make the article newer than every correction of it.
+    """
+    if moment is None:
+        return None
+    try:
+        moment = to_utc(moment)
+    except OverflowError:
+        raise Rejected("bad_time", "ingested_at is not a possible time") from None
+    if moment > datetime.now(UTC) + MAX_CLOCK_SKEW:
+        raise Rejected("bad_time", f"ingested_at is in the future: {moment.isoformat()}")
+    return moment
 
 
 def identify(source: str, url: str | None, body: str) -> str:

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import functools
+import io
 import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 import msgspec
 
 from pipeline import __version__
+from pipeline.article import SentimentLabel, StatedSentiment
 from pipeline.config import Settings, load_settings
-from pipeline.errors import ConfigurationError, NewsloomError, NotFound
+from pipeline.errors import ConfigurationError, InUse, NewsloomError, NotFound
 from pipeline.index.query import FACETS, Query, decode_offset, parse_day
 
 if TYPE_CHECKING:
     from pipeline.article import Rejection
     from pipeline.local import Service
 
-DONE, SOME_REJECTED, WRONG_USAGE, INTERRUPTED, NO_READER = 0, 1, 2, 130, 141
+DONE, SOME_REJECTED, WRONG_USAGE, INTERRUPTED, NO_READER, TERMINATED = 0, 1, 2, 130, 141, 143
 
 _HELP = """\
 News in, labelled and searchable documents out.
@@ -55,8 +60,11 @@ Exit status:
   0    all done
   1    some input was rejected, or what was asked for is not there; all the rest was done
   2    wrong usage or settings, or the storage can't be used
-  130  stopped by Ctrl-C; nothing was lost
+  130  stopped by Ctrl-C; nothing was lost (143: by SIGTERM, before all was done)
 """
+
+DELETE_SECONDS = 30.0
+"""How long `delete` waits for a running service to act."""
 
 Command = Callable[..., int | None]
 
@@ -75,9 +83,27 @@ def _command(command: Command) -> Command:
         )
         for chatty in ("watchfiles", "asyncio"):
             logging.getLogger(chatty).setLevel(logging.WARNING)
-        return command(load_settings({"data": data}), **options)
+        _check_encoding(options.values())
+        try:
+            return command(load_settings({"data": data}), **options)
+        except BrokenPipeError:
+            # Who reads us had enough. Python would complain when it closes stdout.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return NO_READER
 
     return with_settings
+
+
+def _check_encoding(values: Iterable[Any]) -> None:
+    """Refuses arguments whose bytes are no text: nothing that is stored can be named by them."""
+    for value in values:
+        if isinstance(value, tuple):
+            _check_encoding(value)
+        elif isinstance(value, str) and not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                raise ConfigurationError(f"{value!r} is not UTF-8") from None
 
 
 _json = click.option("--json", "as_json", is_flag=True, help="JSON, for programs.")
@@ -152,7 +178,9 @@ def up(settings: Settings, folders: tuple[Path, ...], *, drain: bool, as_json: b
             f"{counts.rejected:,} rejected, {counts.enriched:,} enriched, "
             f"{counts.dead:,} dead letters, {counts.indexed:,} indexed"
         )
-    return status or (SOME_REJECTED if service.counts.rejected or service.counts.dead else DONE)
+    # Of a service that is stopped nobody expects a verdict on what came in meanwhile.
+    some = service.counts.rejected or service.counts.dead
+    return status or (SOME_REJECTED if some and drain else DONE)
 
 
 @cli.command()
@@ -229,6 +257,25 @@ def annotate(settings: Settings, paths: tuple[str, ...]) -> int:
     return status
 
 
+def _level(levels: Any) -> Callable[[str], str]:
+    def normalised(value: str) -> str:
+        level = value.strip().lower().replace(" ", "_")
+        if level not in get_args(levels):
+            raise ConfigurationError(f"{value}: expected one of {', '.join(get_args(levels))}")
+        return level
+
+    return normalised
+
+
+_NORMALISED: dict[str, Callable[[str], str]] = dict.fromkeys(FACETS, str.strip) | {
+    "ticker": lambda value: value.strip().upper().removeprefix("$"),
+    "language": lambda value: value.strip().lower(),
+    "topic": lambda value: value.strip().lower(),
+    "sentiment": _level(SentimentLabel),
+    "stated_sentiment": _level(StatedSentiment),
+}
+
+
 def _facet_options(command: Command) -> Command:
     for name in reversed(FACETS):
         shown = name.replace("_", " ")
@@ -243,7 +290,7 @@ def _facet_options(command: Command) -> Command:
     return command
 
 
-@cli.command()
+@cli.command(context_settings={"ignore_unknown_options": True})
 @click.argument("query", nargs=-1)
 @_facet_options
 @click.option("--from", "since", metavar="DATE", help="Published on or after this day or moment.")
@@ -281,7 +328,14 @@ def search(
     from pipeline.index import open_index
     from pipeline.terminal import show_result
 
-    filters = {name: list(values) for name in FACETS if (values := options.pop(name))}
+    for word in query:
+        if word.startswith("--"):
+            raise click.NoSuchOption(word)
+    filters = {
+        name: [_NORMALISED[name](value) for value in values]
+        for name in FACETS
+        if (values := options.pop(name))
+    }
     asked = Query(
         text=" ".join(query),
         filters=filters,
@@ -407,22 +461,26 @@ def delete(settings: Settings, article_id: str, *, as_json: bool) -> int:
     No older version can come back. Subscribers get a record of its withdrawal. A running service
     removes it from the index; where none runs, this command does.
     """
-    from pipeline.errors import InUse
+    from pipeline.index import open_index
     from pipeline.local import Service
-    from pipeline.producer import withdraw
+    from pipeline.maintenance import withdraw
 
     withdraw(settings, article_id)
-    done = True
-    try:
-        Service(settings, rejected=_tell).run(drain=True)
-    except InUse:
-        done = False
+    until = time.monotonic() + DELETE_SECONDS
+    done = False
+    while not done and time.monotonic() < until:
+        # Whoever holds the lock may be a service, which does it, or be about to let go of it.
+        with suppress(InUse):
+            Service(settings, rejected=_tell).run(drain=True)
+        done = open_index(settings).get(article_id) is None
+        time.sleep(0 if done else 0.2)
     if as_json:
         _print_json({"id": article_id, "withdrawn": done})
+    elif done:
+        click.echo(f"{article_id}: withdrawn")
     else:
-        state = "withdrawn" if done else "withdrawal sent to the running service"
-        click.echo(f"{article_id}: {state}")
-    return DONE
+        click.echo(f"{article_id}: withdrawal published; it takes effect when `newsloom up` runs")
+    return DONE if done else SOME_REJECTED
 
 
 @cli.command()
@@ -467,6 +525,10 @@ def generate(settings: Settings, count: int, seed: int) -> int:
 
 def main() -> None:
     """Runs the command and ends the process with its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that has no curly quotes shows something else in their place.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         status = cli.main(standalone_mode=False) or DONE
         sys.stdout.flush()
@@ -477,13 +539,17 @@ def main() -> None:
         status = WRONG_USAGE
     except KeyboardInterrupt:
         status = INTERRUPTED
-    except BrokenPipeError:
-        # Who reads us had enough. Python would complain when it closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = NO_READER
+    except OSError as error:
+        click.echo(f"newsloom: standard output: {error.strerror}", err=True)
+        status = WRONG_USAGE
     except NewsloomError as error:
         click.echo(f"newsloom: {error}", err=True)
         status = SOME_REJECTED if isinstance(error, NotFound) else WRONG_USAGE
+    if threading.active_count() > 1:
+        # A thread still waits for standard input: Python would abort rather than end without it.
+        with suppress(OSError):
+            sys.stdout.flush()
+        os._exit(status)
     sys.exit(status)
 
 
@@ -509,7 +575,9 @@ def _run_until_signal(service: Service, *, drain: bool) -> int:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    return INTERRUPTED if signal.SIGINT in received else DONE
+    if signal.SIGINT in received:
+        return INTERRUPTED
+    return TERMINATED if received and drain else DONE
 
 
 def _tell(rejection: Rejection) -> None:

@@ -59,9 +59,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return f"Settings({values})"
 
 
+_MOST = {"processes": 1_000, "max_body_bytes": 7_000_000, "retention_days": 36_500}
+
+
 def redact(url: str) -> str:
     """A URL without its user name and password, for logs and errors."""
-    return re.sub(r"//[^/@\s]*@", "//***@", url)
+    return re.sub(r"//\S*@", "//***@", url)
 
 
 def load_settings(flags: Mapping[str, Any] | None = None, dotenv: Path = Path(".env")) -> Settings:
@@ -71,7 +74,11 @@ def load_settings(flags: Mapping[str, Any] | None = None, dotenv: Path = Path(".
         ConfigurationError: a value has the wrong type or is out of range.
     """
     values: dict[str, Any] = {}
-    for source in (dotenv_values(dotenv) if dotenv.is_file() else {}, os.environ):
+    try:
+        from_file = dotenv_values(dotenv) if dotenv.is_file() else {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{dotenv}: {error}") from None
+    for source in (from_file, os.environ):
         for name in Settings.__struct_fields__:
             if value := source.get(PREFIX + name.upper()):
                 values[name] = value
@@ -80,9 +87,9 @@ def load_settings(flags: Mapping[str, Any] | None = None, dotenv: Path = Path(".
         settings = msgspec.convert(values, Settings, strict=False, dec_hook=_decode_path)
     except msgspec.ValidationError as error:
         raise ConfigurationError(_explain(str(error))) from None
-    for name in ("processes", "max_body_bytes", "retention_days"):
-        if getattr(settings, name) < 0:
-            raise ConfigurationError(f"{PREFIX}{name.upper()}: must not be negative")
+    for name, most in _MOST.items():
+        if not 0 <= getattr(settings, name) <= most:
+            raise ConfigurationError(f"{PREFIX}{name.upper()}: expected 0 to {most:,}")
     return settings
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -64,13 +67,14 @@ def run(settings: Settings) -> None:
     _heading("A record of the enriched topic (newsloom tail enriched --from-beginning)")
     out.print(_record(articles))
     _heading("Try next")
+    program = "newsloom" if shutil.which("newsloom") else os.path.relpath(sys.argv[0])
     option = f" --data {settings.data}" if settings.data != Settings().data else ""
     for command in (
         f"newsloom search{option} '\"trade talks\" OR summit' --from 2025-07-01",
         f"newsloom show{option} {articles[0].id}",
-        "echo 'Retail sentiment on $AAPL was ‘bullish’.' | newsloom annotate -",
+        "newsloom annotate - <<< 'Retail sentiment on $AAPL was ‘bullish’.'",
     ):
-        out.print(Text(f"  {command}"), soft_wrap=True)
+        out.print(Text("  " + command.replace("newsloom", program, 1)), soft_wrap=True)
 
 
 def _heading(text: str) -> None:

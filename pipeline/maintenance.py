@@ -7,15 +7,33 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
-from pipeline.article import ARTICLES_DEAD, ARTICLES_ENRICHED, ARTICLES_RAW
+import msgspec
+
+from pipeline.article import (
+    ARTICLES_DEAD,
+    ARTICLES_ENRICHED,
+    ARTICLES_RAW,
+    Clock,
+    RawArticle,
+    Submission,
+    settle,
+)
 from pipeline.config import Settings, path_of
-from pipeline.errors import InUse, Rejected, StorageUnavailable
+from pipeline.errors import (
+    ConfigurationError,
+    InUse,
+    NotFound,
+    Rejected,
+    StorageUnavailable,
+)
 from pipeline.index import open_index
 from pipeline.index.sink import Sink
 from pipeline.index.tantivy import TantivyWriter, following, point_to, remove_older
-from pipeline.log import Consumer, Log, Message, open_log
+from pipeline.log import Consumer, Log, Record, open_log
+from pipeline.log.dead import bury
 from pipeline.log.sqlite import SqliteLog
 
 ENRICHERS = "newsloom-enrich"
@@ -33,16 +51,15 @@ def index_group(generation: Path) -> str:
 
 
 def keep_house(log: Log, settings: Settings) -> None:
-    """Compacts the enriched topic and expires the others by the settings' retention."""
+    """Removes records that are older than the settings' retention, and gives their room back."""
     if not isinstance(log, SqliteLog):
         return
     before = time.time_ns() // 1_000_000 - int(settings.retention_days * DAY_MILLISECONDS)
-    removed = log.compact(ARTICLES_ENRICHED)
-    removed += log.expire(ARTICLES_RAW, before, consumed_by=ENRICHERS)
+    removed = log.expire(ARTICLES_RAW, before, consumed_by=ENRICHERS)
     removed += log.expire(ARTICLES_DEAD, before)
     if removed:
         log.release_space()
-        logger.debug("%d superseded or expired records removed", removed)
+        logger.debug("%d expired records removed", removed)
 
 
 @contextmanager
@@ -95,7 +112,7 @@ def reindex(settings: Settings, progress: Callable[[int, int], None]) -> int:
         path = following(folder)
         writer = TantivyWriter(path)
         consumer = log.consume(ARTICLES_ENRICHED, index_group(path))
-        done = _fill(Sink(writer), consumer, progress)
+        done = _fill(log, Sink(writer), consumer, progress)
         writer.close()
         point_to(path)
         logger.debug("%s: %d records", path, done)
@@ -106,18 +123,61 @@ def reindex(settings: Settings, progress: Callable[[int, int], None]) -> int:
     return open_index(settings).count()
 
 
-def _fill(sink: Sink, consumer: Consumer, progress: Callable[[int, int], None]) -> int:
-    done = 0
-    last: list[Message] = []
+def _fill(log: Log, sink: Sink, consumer: Consumer, progress: Callable[[int, int], None]) -> int:
+    done, total = 0, consumer.lag()
     while messages := consumer.poll(REBUILD_POLL, 0):
         for message in messages:
             try:
                 sink.add(message.value)
             except Rejected as error:
-                logger.warning("record %d left out: %s", message.offset, error)
-        last = messages[-1:]
+                letter = bury(message, error=error.reason, explanation=str(error), stage="index")
+                log.publish(ARTICLES_DEAD, [letter])
         done += len(messages)
-        progress(done, consumer.lag())
+        progress(done, max(0, total - done))
+        if sink.due:
+            sink.flush()
+            consumer.commit(messages)
+        last = messages
     sink.flush()
-    consumer.commit(last)
+    if done:
+        consumer.commit(last)
     return done
+
+
+def withdraw(settings: Settings, article_id: str) -> None:
+    """Publishes a withdrawal of an article: a version without text, newer than all others.
+
+    The raw records of the article are removed at once, the enriched one when the withdrawal takes
+    its place.
+
+    Raises:
+        NotFound: neither the index nor the raw topic has such an article.
+    """
+    log = open_log(settings, create=False)
+    known = _newest(settings, log, article_id)
+    if known is None:
+        raise NotFound(f"no article {article_id}; `newsloom search` shows ids")
+    source, ingested_at = known
+    submission = Submission(id=article_id, source=source, withdrawn=True)
+    raw = settle(submission, source=source, clock=Clock(after=ingested_at), max_body_bytes=1)
+    if isinstance(log, SqliteLog):
+        log.forget(ARTICLES_RAW, raw.id)
+    log.publish(ARTICLES_RAW, [Record(raw.id, msgspec.json.encode(raw))])
+    log.close()
+
+
+def _newest(settings: Settings, log: Log, article_id: str) -> tuple[str, datetime] | None:
+    """The source and arrival of an article's newest version: indexed, or on its way."""
+    found: tuple[str, datetime] | None = None
+    with suppress(ConfigurationError):
+        article = open_index(settings).get(article_id)
+        found = (article.source, article.ingested_at) if article else None
+    consumer = log.consume(ARTICLES_RAW)
+    while messages := consumer.poll(REBUILD_POLL, 0):
+        for message in messages:
+            if message.key == article_id:
+                with suppress(msgspec.DecodeError):
+                    raw = msgspec.json.decode(message.value, type=RawArticle)
+                    if found is None or raw.ingested_at >= found[1]:
+                        found = None if raw.withdrawn else (raw.source, raw.ingested_at)
+    return found

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import queue
+import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -12,14 +15,12 @@ from pipeline.article import (
     Clock,
     RawArticle,
     Rejection,
-    Submission,
     digest,
     settle,
 )
 from pipeline.config import Settings
-from pipeline.errors import NotFound, Rejected
-from pipeline.index import open_index
-from pipeline.log import Log, Outcome, Record, open_log
+from pipeline.errors import Rejected
+from pipeline.log import Log, Outcome, Record
 from pipeline.profiles import Profiles
 from pipeline.sources import Located
 
@@ -69,17 +70,25 @@ class Producer:
             StorageUnavailable: the batch in hand was not published; all before it were.
         """
         batch: list[Record] = []
-        begun = time.monotonic()
-        for located in inputs:
-            raw = settled(located, self._settings, self._profiles, self._clock)
-            if isinstance(raw, Rejection):
-                self._counts.rejected += 1
-                self._rejected(raw)
-                continue
-            batch.append(Record(raw.id, msgspec.json.encode(raw), digest=digest(raw)))
-            if len(batch) >= PUBLISH_BATCH or time.monotonic() - begun > PUBLISH_SECONDS:
-                self._publish(batch)
-                batch, begun = [], time.monotonic()
+        due = float("inf")
+        try:
+            for located in _with_pauses(inputs):
+                if located is not None:
+                    raw = settled(located, self._settings, self._profiles, self._clock)
+                    if isinstance(raw, Rejection):
+                        self._counts.rejected += 1
+                        self._rejected(raw)
+                    else:
+                        if not batch:
+                            due = time.monotonic() + PUBLISH_SECONDS
+                        batch.append(Record(raw.id, msgspec.json.encode(raw), digest=digest(raw)))
+                if len(batch) >= PUBLISH_BATCH or time.monotonic() >= due:
+                    self._publish(batch)
+                    batch, due = [], float("inf")
+        except KeyboardInterrupt:
+            # What was read from a pipe can't be read again.
+            self._publish(batch)
+            raise
         self._publish(batch)
 
     def _publish(self, batch: Sequence[Record]) -> None:
@@ -114,18 +123,39 @@ def settled(
         )
 
 
-def withdraw(settings: Settings, article_id: str) -> None:
-    """Publishes a withdrawal of an article: a version without text, newer than all others.
+def _with_pauses(inputs: Iterable[Located]) -> Iterator[Located | None]:
+    """The inputs, and None whenever the next one keeps waiting: a pipe may stay open for hours."""
+    ready: queue.Queue[Located | BaseException | None] = queue.Queue(maxsize=PUBLISH_BATCH)
+    given_up = threading.Event()
 
-    Raises:
-        NotFound: the index has no such article.
-    """
-    article = open_index(settings).get(article_id)
-    if article is None:
-        raise NotFound(f"no article {article_id}")
-    clock = Clock(after=article.ingested_at)
-    submission = Submission(id=article_id, source=article.source, withdrawn=True)
-    raw = settle(submission, source=article.source, clock=clock, max_body_bytes=0)
-    log = open_log(settings)
-    log.publish(ARTICLES_RAW, [Record(raw.id, msgspec.json.encode(raw))])
-    log.close()
+    def put(item: Located | BaseException | None) -> None:
+        while not given_up.is_set():
+            with suppress(queue.Full):
+                ready.put(item, timeout=PUBLISH_SECONDS)
+                return
+
+    def read() -> None:
+        try:
+            for located in inputs:
+                put(located)
+                if given_up.is_set():
+                    return
+            put(None)
+        except BaseException as error:  # noqa: BLE001 - raised again by whoever takes it
+            put(error)
+
+    threading.Thread(target=read, daemon=True).start()
+    try:
+        while True:
+            try:
+                item = ready.get(timeout=PUBLISH_SECONDS)
+            except queue.Empty:
+                yield None
+                continue
+            if item is None:
+                return
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        given_up.set()

@@ -58,7 +58,10 @@ class Profiles:
         whose mark is in `text`, else "unknown".
         """
         if url:
-            host = (urlsplit(url).hostname or "").removeprefix("www.")
+            try:
+                host = (urlsplit(url).hostname or "").removeprefix("www.")
+            except ValueError:  # what looks like an IPv6 address and is none
+                host = ""
             for profile in self._by_name.values():
                 if any(host == known or host.endswith("." + known) for known in profile.hosts):
                     return profile.name

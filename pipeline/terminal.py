@@ -93,14 +93,17 @@ def progress(description: str) -> Iterator[Advance]:
 
             yield advance
         return
-    told = time.monotonic()
+    told, last = time.monotonic(), ""
 
     def tell(done: int, total: int | None = None, note: str = "") -> None:
-        nonlocal told
+        nonlocal told, last
         if time.monotonic() - told >= LOG_SECONDS:
             told = time.monotonic()
             of = f" of {total:,}" if total is not None else ""
-            logger.info("%s", f"{description}: {done:,}{of} {note}".rstrip())
+            line = ", ".join(filter(None, (f"{description}: {done:,}{of}", note)))
+            if line != last:
+                last = line
+                logger.info("%s", line)
 
     yield tell
 
@@ -126,9 +129,9 @@ def _show_hit(number: int, hit: Hit) -> None:
     heading = _marked(titles[0]) if titles else Text(headline(article))
     heading.stylize("bold")
     out.print(Text(f"{number}. ") + heading)
-    facts = [article.source, _day(article.published_at), _sentiment(article.sentiment)]
-    facts += [" ".join(article.symbols)] if article.symbols else []
-    out.print(Padding(Text(" · ").join(Text.from_markup(fact) for fact in facts), (0, 3)))
+    facts = [Text(article.source), Text(_day(article.published_at)), _sentiment(article.sentiment)]
+    facts += [Text(" ".join(article.symbols))] if article.symbols else []
+    out.print(Padding(Text(" · ").join(facts), (0, 3)))
     for passage in hit.highlights:
         if passage.field == "text":
             out.print(Padding(Text("… ") + _marked(passage) + Text(" …"), (0, 3)))
@@ -183,18 +186,18 @@ def show_article(article: EnrichedArticle) -> None:
     if article.title:
         out.print(_with_entities(article, "title"))
     facts = {
-        "id": article.id,
-        "source": article.source,
-        "url": article.url or "",
-        "published": _day(article.published_at),
-        "language": article.language or "",
+        "id": Text(article.id),
+        "source": Text(article.source),
+        "url": Text(article.url or ""),
+        "published": Text(_day(article.published_at)),
+        "language": Text(article.language or ""),
         "sentiment": _sentiment(article.sentiment),
-        "topics": ", ".join(article.topics),
+        "topics": Text(", ".join(article.topics)),
     }
     grid = Table.grid(padding=(0, 2))
     for name, value in facts.items():
         if value:
-            grid.add_row(Text(name, "bold"), Text.from_markup(value))
+            grid.add_row(Text(name, "bold"), value)
     out.print(grid)
     out.print()
     out.print(_with_entities(article, "text"))
@@ -235,7 +238,7 @@ def tickers_table(article: EnrichedArticle) -> Table:
             ticker.name,
             (ticker.stated_sentiment or "–").replace("_", " "),
             (ticker.stated_message_volume or "–").replace("_", " "),
-            Text.from_markup(_sentiment(ticker.sentiment)),
+            _sentiment(ticker.sentiment),
         )
     return table
 
@@ -251,17 +254,21 @@ def show_letters(letters: Sequence[DeadLetter]) -> None:
     for letter in letters:
         when = datetime.fromtimestamp(letter.dead_at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
         table.add_row(
-            letter.ref, letter.key or "–", when, letter.stage, letter.error, Text(letter.message)
+            letter.ref,
+            Text(letter.key or "–"),
+            when,
+            Text(letter.stage),
+            Text(letter.error),
+            Text(letter.message),
         )
     out.print(table)
 
 
-def _sentiment(sentiment: Sentiment | None) -> str:
+def _sentiment(sentiment: Sentiment | None) -> Text:
     if sentiment is None:
-        return "–"
-    style = _STYLES[sentiment.label]
+        return Text("–")
     sign = _SIGNS[sentiment.label]
-    return f"[{style}]{sign} {sentiment.label} {sentiment.score:+.2f}[/{style}]"
+    return Text(f"{sign} {sentiment.label} {sentiment.score:+.2f}", _STYLES[sentiment.label])
 
 
 def _day(moment: datetime | None) -> str:

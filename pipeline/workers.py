@@ -86,8 +86,7 @@ class Workers(Generic[Item, Result]):
         load: called once in each process; what it returns turns a list of items into one of
             results, as long and in the same order. It is pickled, so a function of a module.
         processes: how many.
-        seconds: how long a batch may take before its worker is taken to hang; an article of 1 MB
-            takes about 40.
+        seconds: how long a batch may take before its worker is taken to hang.
     """
 
     def __init__(
@@ -95,7 +94,7 @@ class Workers(Generic[Item, Result]):
         load: Callable[[], Callable[[Sequence[Item]], list[Result]]],
         processes: int,
         *,
-        seconds: float = 240.0,
+        seconds: float = 60.0,
     ) -> None:
         self._load = load
         self._seconds = seconds
@@ -174,7 +173,7 @@ class Workers(Generic[Item, Result]):
                 self._take(worker, answer)
         for worker in list(self._workers):
             if time.monotonic() >= worker.deadline:
-                self._replace(worker, f"it took longer than {self._seconds:g} s")
+                self._replace(worker, f"it took longer than {self._seconds:g} s", hung=True)
         self._assign()
 
     def _take(self, worker: _Worker[Item, Result], answer: list[Result] | _Failed) -> None:
@@ -182,12 +181,11 @@ class Workers(Generic[Item, Result]):
         assert task is not None
         if isinstance(answer, _Failed):
             # The same work raises the same again: no second try.
-            task.batch.crashes[task.start] = MAX_CRASHES
-            self._retry(task, "failed", answer.message)
+            self._retry(task, "failed", answer.message, again=False)
         else:
             task.batch.put(task.start, answer)
 
-    def _replace(self, worker: _Worker[Item, Result], message: str) -> None:
+    def _replace(self, worker: _Worker[Item, Result], message: str, *, hung: bool = False) -> None:
         worker.end()
         if not worker.ready:
             self._failed_starts += 1
@@ -197,17 +195,29 @@ class Workers(Generic[Item, Result]):
                 )
         self._workers[self._workers.index(worker)] = _Worker(self._load)
         if worker.task is not None:
-            self._retry(worker.task, "crashed", message)
+            self._retry(worker.task, "crashed", message, again=not hung, singly=hung)
 
-    def _retry(self, task: _Task[Item, Result], reason: str, message: str) -> None:
-        """Halves a batch whose work went wrong, or gives its only item up."""
+    def _retry(
+        self,
+        task: _Task[Item, Result],
+        reason: str,
+        message: str,
+        *,
+        again: bool,
+        singly: bool = False,
+    ) -> None:
+        """Parts a batch whose work went wrong, in halves or `singly`, or gives its only item up.
+
+        An item is tried `again` where what went wrong may have come from outside.
+        """
         batch, start, end = task
         if end - start > 1:
-            middle = (start + end) // 2
-            self._tasks.extendleft((_Task(batch, middle, end), _Task(batch, start, middle)))
+            step = 1 if singly else (end - start + 1) // 2
+            parts = [_Task(batch, at, min(at + step, end)) for at in range(start, end, step)]
+            self._tasks.extendleft(reversed(parts))
             return
         batch.crashes[start] += 1
-        if batch.crashes[start] >= MAX_CRASHES:
+        if not again or batch.crashes[start] >= MAX_CRASHES:
             batch.put(start, [GivenUp(reason, message)])
         else:
             self._tasks.appendleft(task)
@@ -217,10 +227,10 @@ class Workers(Generic[Item, Result]):
             if worker.ready and worker.task is None and self._tasks:
                 task = self._tasks.popleft()
                 # A worker that has just died is replaced when its end is seen.
-                with contextlib.suppress(OSError):
-                    worker.connection.send(task.batch.items[task.start : task.end])
                 worker.task = task
                 worker.deadline = time.monotonic() + self._seconds
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    worker.connection.send(task.batch.items[task.start : task.end])
 
 
 def _run(

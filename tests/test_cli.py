@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -12,8 +13,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from pipeline.article import ARTICLES_RAW
 from pipeline.cli import cli
+from pipeline.log.sqlite import SqliteLog
 from tests.conftest import GOLDEN, SAMPLES
+from tests.faults.test_kills import wait_for
 
 NEWSLOOM = [sys.executable, "-c", "from pipeline.cli import main; main()"]
 
@@ -272,13 +276,87 @@ def test_a_folder_that_is_watched_is_read_now_and_when_it_changes(tmp_path: Path
 
 
 def wait_for_total(data: Path, total: int) -> None:
-    from tests.faults.test_kills import wait_for
-
     def reached() -> bool:
         answer = newsloom("search", "--json", data=data)
         return answer.status == 0 and answer.lines[0]["total"] == total
 
     wait_for(reached)
+
+
+def test_a_reader_that_has_had_enough_ends_the_command_quietly() -> None:
+    command = " ".join(map(shlex.quote, [*NEWSLOOM, "generate", "--count", "5000"]))
+    script = f"{command} | head -1 >/dev/null; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, timeout=60, check=True)
+    assert (done.stdout.strip(), done.stderr) == (b"141", b"")
+
+
+def test_a_full_standard_output_is_status_2() -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*NEWSLOOM, "generate", "--count", "50"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr
+
+
+def test_ctrl_c_at_a_pipe_keeps_what_was_read(tmp_path: Path) -> None:
+    command = [*NEWSLOOM, "produce", "-", "--data", str(tmp_path)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        process.stdin.write(b'{"body": "One."}\n' + b'{"body": "Two."}\n')
+        process.stdin.flush()
+        wait_for(lambda: (tmp_path / "log.db").exists() and on_raw_topic(tmp_path) == 2)
+        process.send_signal(2)
+        assert process.wait(30) == 130
+        assert process.stdout is not None
+        assert process.stdout.read() == b"2 accepted, 0 rejected, 0 unchanged\n"
+
+
+def on_raw_topic(data: Path) -> int:
+    return SqliteLog(data / "log.db").consume(ARTICLES_RAW).lag()
+
+
+def test_a_word_with_a_minus_needs_no_quotes(demo: tuple[Path, Answer]) -> None:
+    with_all = newsloom("search", "tariffs", "--json", data=demo[0]).lines[0]["total"]
+    without = newsloom("search", "tariffs", "-japan", "--json", data=demo[0]).lines[0]["total"]
+    assert 0 < without < with_all
+    assert newsloom("search", "tariffs", "--colour", data=demo[0]).status == 2
+
+
+def test_filters_are_read_as_people_write_them(demo: tuple[Path, Answer]) -> None:
+    words = ["--ticker", "$ewj", "--person", "ryosei akazawa", "--stated-sentiment", "Bullish"]
+    assert newsloom("search", *words, "--json", data=demo[0]).lines[0]["total"] == 1
+    answer = newsloom("search", "--sentiment", "great", data=demo[0])
+    assert answer.status == 2
+    assert "positive, neutral, negative" in answer.err
+
+
+def test_markup_in_an_article_is_only_text(tmp_path: Path) -> None:
+    article = {"id": "[/x]", "source": "evil[/red]", "title": "[bold]T[/]", "body": "A word [/a]."}
+    newsloom("produce", "-", data=tmp_path, stdin=json.dumps(article).encode())
+    newsloom("up", "--drain", data=tmp_path)
+    answer = newsloom("search", "word", data=tmp_path)
+    assert answer.status == 0
+    assert "evil[/red]" in answer.out
+    assert newsloom("show", "[/x]", data=tmp_path).status == 0
+
+
+def test_one_bad_address_stops_nobody(tmp_path: Path) -> None:
+    lines = b'{"body": "a", "url": "http://[bad"}\n{"body": "b"}\n'
+    answer = newsloom("produce", "-", data=tmp_path, stdin=lines)
+    assert answer.out == "2 accepted, 0 rejected, 0 unchanged\n"
+
+
+def test_a_terminal_without_curly_quotes_shows_something_else(demo: tuple[Path, Answer]) -> None:
+    answer = newsloom("search", "tariffs", data=demo[0], PYTHONIOENCODING="ascii")
+    assert answer.status == 0
+    assert "Traceback" not in answer.err
 
 
 def test_help_names_every_command_and_the_exit_status() -> None:

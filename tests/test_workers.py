@@ -76,6 +76,17 @@ def test_a_worker_killed_from_outside_costs_no_item(workers: Workers[str, str]) 
     assert results(workers, ["a"], ["b"]) == [["A"], ["B"]]
 
 
+def test_an_outside_kill_and_a_failing_neighbour_cost_no_good_item(
+    workers: Workers[str, str],
+) -> None:
+    workers.submit(["good", "raise"])
+    for pid in workers.pids:
+        os.kill(pid, signal.SIGKILL)
+    ((good, failed),) = results(workers)
+    assert good == "GOOD"
+    assert isinstance(failed, GivenUp)
+
+
 def test_workers_that_can_not_start_say_so() -> None:
     with Workers(load_that_fails, 1) as broken:
         broken.submit(["a"])

@@ -35,6 +35,9 @@ from pipeline.enrich.topics import find_topics
 from pipeline.errors import Rejected
 from pipeline.profiles import Profiles
 
+LABELLED_CHARACTERS = 100_000
+"""Labels are read from so much of a text: some fifty articles' worth. All of it is searchable."""
+
 _FIELDS: tuple[TextField, ...] = ("title", "text")
 
 
@@ -42,6 +45,7 @@ class _Draft(msgspec.Struct):
     """An article on its way: cleaned, with what does not need a model."""
 
     raw: RawArticle
+    text: str
     fields: dict[TextField, str]
     sentences: dict[TextField, list[tuple[int, int]]]
     published_at: datetime | None
@@ -98,15 +102,16 @@ class Enricher:
         text = text[start:]
         if not text:
             raise Rejected("empty_body", "nothing is left of the body when it is cleaned")
-        fields: dict[TextField, str] = {"text": text}
-        if raw.title and (title := clean_line(raw.title)):
-            fields = {"title": title, "text": text}
+        title = clean_line(raw.title or "")
+        fields: dict[TextField, str] = {"title": title} if title else {}
+        fields["text"] = text[:LABELLED_CHARACTERS]
         published_at = raw.published_at
         if published_at is None and (day := leading or dateline(text)):
             published_at = datetime.combine(day, time(), UTC)
         language = raw.language.split("-")[0] if raw.language else None
         return _Draft(
             raw=raw,
+            text=text,
             fields=fields,
             sentences={field: sentences(value) for field, value in fields.items()},
             published_at=published_at,
@@ -139,13 +144,13 @@ class Enricher:
             ingested_at=raw.ingested_at,
             enriched_at=datetime.now(UTC),
             language=draft.language,
-            text=text,
+            text=draft.text,
             summary=summarize(text, draft.sentences["text"]),
             tickers=tickers,
             symbols=[ticker.symbol for ticker in tickers],
             ticker_sentiments=_pairs(tickers, "stated_sentiment"),
             ticker_message_volumes=_pairs(tickers, "stated_message_volume"),
-            signature=signature(text),
+            signature=signature(draft.text),
             metadata=raw.metadata,
             provenance=self._provenance,
         )

@@ -51,6 +51,11 @@ class TextQuery(NamedTuple):
     without: tuple[Phrase, ...] = ()
 
     @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to search for."""
+        return not self.groups and not self.without
+
+    @property
     def phrases(self) -> list[Phrase]:
         """All that may be highlighted."""
         return [phrase for group in self.groups for phrase in group]
@@ -116,19 +121,24 @@ def parse_text(text: str) -> TextQuery:
 def parse_day(value: str, *, last: bool = False) -> datetime:
     """A day or a moment of a user, ISO 8601, UTC unless it says otherwise.
 
-    With `last` a day means its end, so that a range includes it.
+    With `last` it is the moment after, so that a range includes the day, or the moment.
 
     Raises:
         ConfigurationError: it is neither.
     """
     try:
         if re.fullmatch(r"\d{4}-\d\d-\d\d", value):
-            day = date.fromisoformat(value) + timedelta(days=1 if last else 0)
-            return datetime(day.year, day.month, day.day, tzinfo=UTC)
-        moment = datetime.fromisoformat(value)
+            day = date.fromisoformat(value)
+            moment, length = datetime(day.year, day.month, day.day, tzinfo=UTC), timedelta(days=1)
+        else:
+            moment, length = datetime.fromisoformat(value), timedelta(milliseconds=1)
     except (ValueError, OverflowError):
         raise ConfigurationError(f"{value!r} is no date: expected YYYY-MM-DD or ISO 8601") from None
-    return moment.replace(tzinfo=moment.tzinfo or UTC)
+    moment = moment.replace(tzinfo=moment.tzinfo or UTC)
+    try:
+        return moment + length if last else moment
+    except OverflowError:
+        return moment
 
 
 def encode_offset(offset: int) -> str:

@@ -11,12 +11,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import tantivy
 
-from pipeline.article import EnrichedArticle, milliseconds
+from pipeline.article import EnrichedArticle, StatedSentiment, milliseconds
 from pipeline.errors import ConfigurationError, IndexDamaged, InUse, StorageUnavailable
 from pipeline.index import Bucket, FacetValue, Histogram, Hit, SearchResult, histogram
 from pipeline.index.analysis import ANALYZER, analyzer, prepare
@@ -57,6 +57,7 @@ _FOOTER = (1337).to_bytes(4, "little")
 _Clause = tuple[tantivy.Occur, tantivy.Query]
 
 _SUGGESTED = ("symbols", "people", "organizations", "places")
+_NAMES = ("person", "organization", "place")
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(EnrichedArticle)
 
@@ -84,11 +85,13 @@ def current(folder: Path) -> Path:
         ConfigurationError: there is no index.
     """
     try:
-        return folder / (folder / POINTER).read_text().strip()
+        return folder / (folder / POINTER).read_text("ascii").strip()
     except FileNotFoundError:
         raise ConfigurationError(
             f"{folder}: no index here yet; `newsloom up` or `newsloom demo` makes one"
         ) from None
+    except UnicodeDecodeError:
+        raise IndexDamaged(_damaged(folder, f"{POINTER} is overwritten")) from None
     except OSError as error:
         raise StorageUnavailable(f"{folder / POINTER}: {error.strerror}") from error
 
@@ -156,7 +159,7 @@ class TantivyIndex:
         """See `Index.search`."""
         begun = time.perf_counter()
         offset = decode_offset(query.after)
-        if query.size < 0 or offset + query.size > MAX_RESULTS:
+        if query.size < 0 or query.size > MAX_RESULTS or offset >= MAX_RESULTS:
             raise ConfigurationError(f"results go {MAX_RESULTS:,} deep: narrow the query instead")
         self._follow()
         text = parse_text(query.text)
@@ -165,7 +168,7 @@ class TantivyIndex:
         everything = tantivy.Query.boolean_query(base + list(clauses.values()))
         with _errors_named(self._folder):
             total, hits = self._hits(everything, query, text, offset)
-            counted, days = self._counts(base, clauses, everything)
+            counted, days = self._counts(query, base, clauses, everything)
             shown = self._histogram(everything, days)
         more = hits and offset + len(hits) < min(total, MAX_RESULTS)
         return SearchResult(
@@ -199,8 +202,7 @@ class TantivyIndex:
     def count(self) -> int:
         """See `Index.count`."""
         self._follow()
-        everything = tantivy.Query.boolean_query(self._visible())
-        return self._searcher.search(everything, 1).count  # type: ignore[attr-defined,no-any-return]
+        return self._total(tantivy.Query.boolean_query(self._visible()))
 
     def _visible(self) -> list[_Clause]:
         shown = tantivy.Query.term_query(self._schema, "withdrawn", False)
@@ -208,6 +210,9 @@ class TantivyIndex:
 
     def _base_clauses(self, query: Query, text: TextQuery) -> list[_Clause]:
         clauses = self._visible()
+        if text.is_empty and query.text.strip():
+            # Nothing of it can be searched for: an answer with everything would be a wrong one.
+            clauses.append((tantivy.Occur.Must, tantivy.Query.empty_query()))
         for group in text.groups:
             phrases = [self._phrase(phrase.terms) for phrase in group]
             clauses.append((tantivy.Occur.Must, _any(phrases)))
@@ -232,15 +237,19 @@ class TantivyIndex:
 
         return _any([tantivy.Query.boost_query(of("title"), TITLE_BOOST), of("text")])
 
-    def _filter_clauses(self, query: Query) -> dict[str, _Clause]:
+    def _filter_clauses(self, query: Query, without: str = "") -> dict[str, _Clause]:
         clauses = {}
         for facet, values in query.filters.items():
+            if facet == without:
+                continue
             if facet not in FACETS:
                 raise ConfigurationError(f"{facet}: no such facet; there are {', '.join(FACETS)}")
             field = FACETS[facet]
             chosen: Sequence[str] = values
+            if facet in _NAMES:
+                chosen = [name for value in values for name in self._as_written(value)]
             tickers = query.filters.get("ticker")
-            if facet == "stated_sentiment" and tickers:
+            if facet == "stated_sentiment" and tickers and without != "ticker":
                 # With a ticker, what is stated of that ticker is meant.
                 field = "ticker_sentiments"
                 chosen = [f"{ticker}:{value}" for ticker in tickers for value in values]
@@ -248,19 +257,25 @@ class TantivyIndex:
             clauses[facet] = (tantivy.Occur.Must, tantivy.Query.const_score_query(terms, 0.0))
         return clauses
 
+    def _as_written(self, name: str) -> list[str]:
+        """The spellings, in other cases, of a name that the index has."""
+        found = self._searcher.terms_with_prefix("names", name.lower() + "\0")
+        return [name, *(term.split("\0")[1] for term, _ in found)]
+
     def _hits(
         self, everything: tantivy.Query, query: Query, text: TextQuery, offset: int
     ) -> tuple[int, list[Hit]]:
+        size = min(query.size, MAX_RESULTS - offset)
         ranked = query.sort == "relevance" and bool(text.groups)
         by_date: dict[str, Any] = {
             "order_by_field": "order",
             "order": tantivy.Order.Asc if query.sort == "oldest" else tantivy.Order.Desc,
         }
         found = self._searcher.search(
-            everything, max(query.size, 1), offset=offset, **({} if ranked else by_date)
+            everything, max(size, 1), offset=offset, **({} if ranked else by_date)
         )
         hits = []
-        for score, address in found.hits[: query.size]:
+        for score, address in found.hits[:size]:
             article = self._article(address)
             fields = {"title": article.title, "text": article.text}
             hits.append(
@@ -280,6 +295,7 @@ class TantivyIndex:
 
     def _counts(
         self,
+        query: Query,
         base: list[_Clause],
         clauses: Mapping[str, _Clause],
         everything: tantivy.Query,
@@ -289,10 +305,29 @@ class TantivyIndex:
         answer = self._searcher.aggregate(everything, free | {"days": _over_time(histogram.DAY)})
         days = _by_time(answer.pop("days"))
         for name in clauses:
-            others = [clause for other, clause in clauses.items() if other != name]
-            query = tantivy.Query.boolean_query(base + others)
-            answer |= self._searcher.aggregate(query, {name: _terms(FACETS[name])})
-        return {name: _values(answer[name]["buckets"]) for name in FACETS}, days
+            others = base + list(self._filter_clauses(query, name).values())
+            counted = tantivy.Query.boolean_query(others)
+            answer |= self._searcher.aggregate(counted, {name: _terms(FACETS[name])})
+        facets = {name: _values(answer[name]["buckets"]) for name in FACETS}
+        if tickers := query.filters.get("ticker"):
+            facets["stated_sentiment"] = self._stated(query, base, tickers)
+        return facets, days
+
+    def _stated(
+        self, query: Query, base: list[_Clause], tickers: Sequence[str]
+    ) -> list[FacetValue]:
+        """How many articles state each level of one of the tickers, not of any other."""
+        others = base + list(self._filter_clauses(query, "stated_sentiment").values())
+        counts = []
+        for level in get_args(StatedSentiment):
+            stated = [f"{ticker}:{level}" for ticker in tickers]
+            terms = tantivy.Query.term_set_query(self._schema, "ticker_sentiments", stated)
+            both = tantivy.Query.boolean_query([*others, (tantivy.Occur.Must, terms)])
+            counts.append({"key": level, "doc_count": self._total(both)})
+        return _values([count for count in counts if count["doc_count"]])
+
+    def _total(self, query: tantivy.Query) -> int:
+        return self._searcher.search(query, 1).count  # type: ignore[attr-defined,no-any-return]
 
     def _histogram(self, everything: tantivy.Query, days: Mapping[int, int]) -> Histogram:
         if histogram.wants_hours(days):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import blake2b
 
 import msgspec
 
@@ -57,8 +58,13 @@ def bury(message: Message, *, error: str, explanation: str, stage: str) -> Recor
         ATTEMPTS: str(attempts),
     }
     kept = tuple(header for header in message.headers if header[0] != ATTEMPTS)
+    # The same record dies once, however often a crash repeats the batch that it is in.
+    place = f"{stage}\0{message.topic}\0{message.partition}\0{message.offset}"
     return Record(
-        message.key, message.value, kept + tuple((k, v.encode()) for k, v in added.items())
+        message.key,
+        message.value,
+        kept + tuple((name, value.encode()) for name, value in added.items()),
+        digest=blake2b(place.encode(), digest_size=16).digest(),
     )
 
 
@@ -90,33 +96,33 @@ def find(log: Log, ref: str) -> DeadLetter:
 def retry(log: Log, letter: DeadLetter) -> Outcome:
     """Sends a dead letter back to the topic that it came from.
 
-    It counts as sent back also where the topic has a newer revision of its article by now, behind
-    which it must not be put.
+    It counts as sent back also where the topic has a newer revision of its article by now, or any
+    at all where the letter's own can't be read: behind these it must not be put.
     """
     message = log.read(ARTICLES_DEAD, *_position(letter.ref))
     if message is None:
         raise NotFound(f"dead letter {letter.ref} has expired")
     kept = tuple(header for header in message.headers if header[0] not in _OURS)
     outcome = Outcome.SUPERSEDED
-    if not (letter.topic == ARTICLES_ENRICHED and _has_newer(log, message)):
+    if letter.topic != ARTICLES_ENRICHED or not _is_superseded(log, letter, message):
         (outcome,) = log.publish(letter.topic, [Record(message.key, message.value, kept)])
     log.publish(ARTICLES_DEAD, [Record(message.key, b"", ((RETRIED, letter.ref.encode()),))])
     return outcome
 
 
-def _has_newer(log: Log, message: Message) -> bool:
+def _is_superseded(log: Log, letter: DeadLetter, message: Message) -> bool:
+    revision = _revision(message.value)
+    others = (m for m in _all(log, ARTICLES_ENRICHED) if m.key == message.key)
+    if revision is None:
+        return any(other.offset != letter.offset for other in others)
+    return any((_revision(other.value) or 0) > revision for other in others)
+
+
+def _revision(value: bytes) -> int | None:
     try:
-        revision = msgspec.json.decode(message.value, type=_Revision).revision
-    except msgspec.DecodeError:
-        return False
-    for other in _all(log, ARTICLES_ENRICHED):
-        if other.key == message.key:
-            try:
-                if msgspec.json.decode(other.value, type=_Revision).revision > revision:
-                    return True
-            except msgspec.DecodeError:
-                continue
-    return False
+        return msgspec.json.decode(value, type=_Revision).revision
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def _all(log: Log, topic: str) -> Iterator[Message]:

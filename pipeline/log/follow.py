@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 
 import msgspec
 
-from pipeline.article import ARTICLES_DEAD, EnrichedArticle
+from pipeline.article import ARTICLES_DEAD, ARTICLES_ENRICHED, EnrichedArticle
 from pipeline.errors import ConfigurationError
 from pipeline.log import TOPICS, Log, Message
 
@@ -36,7 +36,14 @@ def follow(
         topic: its full name.
         from_beginning: whether what is there already comes first.
         tickers: only articles with one of these symbols.
+
+    Raises:
+        ConfigurationError: the topic's records have no tickers.
     """
+    if tickers and topic != ARTICLES_ENRICHED:
+        raise ConfigurationError(
+            "--ticker is for the enriched topic: raw articles have no tickers yet"
+        )
     consumer = log.consume(topic, from_end=not from_beginning)
     while True:
         for message in consumer.poll(500, WAIT_SECONDS):
@@ -50,7 +57,8 @@ def _has_ticker(message: Message, tickers: Collection[str]) -> bool:
         article = msgspec.json.decode(message.value, type=EnrichedArticle)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return False
-    return any(symbol in tickers for symbol in article.symbols)
+    wanted = {ticker.upper().removeprefix("$") for ticker in tickers}
+    return not wanted.isdisjoint(article.symbols)
 
 
 def _dead_line(message: Message) -> bytes:

@@ -17,10 +17,13 @@ FORMAT = 1
 """The database's `user_version`; another one was made by another release."""
 
 BUSY_SECONDS = 30
-"""How long a writer waits for another one. A writer holds the lock for one batch: milliseconds."""
+"""How long a writer waits for another one, which holds the lock for one batch."""
 
 POLL_SECONDS = 0.05
 """How often a waiting consumer looks for new records: SQLite tells nobody of them."""
+
+REMOVED_AT_ONCE = 2_000
+"""Records that one transaction removes, or pages that it frees."""
 
 MAX_POLL_BYTES = 32_000_000
 """Values that one poll returns at most, so that large records do not fill the memory."""
@@ -56,6 +59,7 @@ class SqliteLog:
             raise ConfigurationError(f"{self._path}: was made by another release of newsloom")
         # FULL: a commit returns when it has reached the disk; NORMAL may lose it in a power cut.
         self._db.execute("PRAGMA synchronous = FULL")
+        self._db.execute("PRAGMA secure_delete = ON")
         if version == FORMAT:
             return
         self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")
@@ -95,7 +99,7 @@ class SqliteLog:
         if record.digest is not None:
             added = execute(
                 "INSERT OR IGNORE INTO versions VALUES (?, ?, ?)",
-                (topic, record.key, record.digest),
+                (topic, record.key or "", record.digest),
             )
             if not added.rowcount:
                 return Outcome.UNCHANGED
@@ -106,6 +110,8 @@ class SqliteLog:
             )
             if newest.fetchone():
                 return Outcome.SUPERSEDED
+            # Compacted at once: what a newer revision replaces is not kept, nor left on the disk.
+            execute(f'DELETE FROM "{topic}" WHERE key = ?', (record.key,))
         headers = msgspec.msgpack.encode(record.headers) if record.headers else None
         execute(
             f'INSERT INTO "{topic}" (key, value, headers, timestamp, revision)'
@@ -130,29 +136,38 @@ class SqliteLog:
         ).fetchone()
         return int(row[0]) if row else 0
 
-    def compact(self, topic: str) -> int:
-        """Removes every record that has a later one of the same key; gives their number."""
-        with self._errors_named(), self._transaction():
-            return self._db.execute(
-                f'DELETE FROM "{topic}" WHERE EXISTS (SELECT 1 FROM "{topic}" AS later'
-                f' WHERE later.key = "{topic}".key AND later.offset > "{topic}".offset)'
-            ).rowcount
-
     def expire(self, topic: str, before: int, *, consumed_by: str | None = None) -> int:
         """Removes records older than `before` (milliseconds since 1970); gives their number.
 
         What the group `consumed_by` has not committed yet stays, however old.
         """
         upto = self.committed(topic, consumed_by) if consumed_by else self._end(topic)
-        with self._errors_named(), self._transaction():
-            return self._db.execute(
-                f'DELETE FROM "{topic}" WHERE timestamp < ? AND offset <= ?', (before, upto)
-            ).rowcount
+        return self._remove(topic, "timestamp < ? AND offset <= ?", (before, upto))
+
+    def forget(self, topic: str, key: str) -> int:
+        """Removes all records of a key; gives their number."""
+        return self._remove(topic, "key = ?", (key,))
 
     def release_space(self) -> None:
         """Gives the room of removed records back to the file system."""
         with self._errors_named():
-            self._db.execute("PRAGMA incremental_vacuum").fetchall()
+            while self._db.execute("PRAGMA freelist_count").fetchone()[0] > 0:
+                self._db.executescript(f"PRAGMA incremental_vacuum({REMOVED_AT_ONCE})")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def _remove(self, topic: str, condition: str, values: tuple[int | str, ...]) -> int:
+        """Removes records piece by piece, so that no writer waits long for the lock."""
+        removed = 0
+        chosen = f'SELECT offset FROM "{topic}" WHERE {condition} LIMIT {REMOVED_AT_ONCE}'
+        with self._errors_named():
+            while True:
+                with self._transaction():
+                    count = self._db.execute(
+                        f'DELETE FROM "{topic}" WHERE offset IN ({chosen})', values
+                    ).rowcount
+                removed += count
+                if count < REMOVED_AT_ONCE:
+                    return removed
 
     def close(self) -> None:
         """See `Log.close`."""

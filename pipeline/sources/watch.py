@@ -32,7 +32,7 @@ def watch(folders: Sequence[Path], stop: threading.Event) -> Iterator[list[Path]
     for changes in watchfiles.watch(
         *folders,
         watch_filter=lambda change, path: (
-            change != watchfiles.Change.deleted and is_article_file(Path(path))
+            change != watchfiles.Change.deleted and _is_read(Path(path), folders)
         ),
         debounce=SETTLED_MILLISECONDS * 4,
         step=SETTLED_MILLISECONDS,
@@ -46,3 +46,13 @@ def watch(folders: Sequence[Path], stop: threading.Event) -> Iterator[list[Path]
             first = False
         if changes:
             yield sorted({Path(path) for _, path in changes})
+
+
+def _is_read(path: Path, folders: Sequence[Path]) -> bool:
+    """Whether `read` would read it: article files and folders, nothing hidden on the way there."""
+    for folder in map(Path.absolute, folders):
+        if path.is_relative_to(folder):
+            inner = path.relative_to(folder)
+            hidden = any(part.startswith(".") for part in inner.parts)
+            return not hidden and (is_article_file(path) or path.is_dir())
+    return False

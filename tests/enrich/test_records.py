@@ -43,9 +43,21 @@ def test_a_withdrawal_becomes_a_record_without_text_and_needs_no_model(
 
 
 def test_a_record_that_its_labels_make_too_large_for_a_topic_is_rejected(
+    enrich: Callable[[Sequence[bytes]], list[Result]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.enrich.records.MAX_RECORD_BYTES", 20_000)
+    (result,) = enrich([raw("$SPY " * 1_000, language="de")])
+    assert isinstance(result, Rejection)
+    assert (result.reason, result.id) == ("record_too_large", "a")
+
+
+def test_labels_are_read_from_the_beginning_of_a_very_long_text_and_all_of_it_is_kept(
     enrich: Callable[[Sequence[bytes]], list[Result]],
 ) -> None:
-    (result,) = enrich([raw("$SPY " * 190_000, language="de")])
-    assert isinstance(result, Rejection)
-    assert result.reason == "record_too_large"
-    assert f"{MAX_RECORD_BYTES:,}" in result.message
+    body = "$SPY rose. " + "And so on. " * 20_000 + "$QQQ fell."
+    (result,) = enrich([raw(body)])
+    assert isinstance(result, EnrichedRecord)
+    article = msgspec.json.decode(result.value, type=EnrichedArticle)
+    assert article.symbols == ["SPY"]
+    assert article.text == body
+    assert len(result.value) < MAX_RECORD_BYTES

@@ -79,3 +79,17 @@ def test_a_foreign_attempts_header_does_no_harm(log: SqliteLog) -> None:
     (message,) = log.consume(ARTICLES_RAW).poll(1, 0)
     buried = bury(message, error="bad", explanation="", stage="enrich")
     assert dict(buried.headers)["newsloom.attempts"] == b"1"
+
+
+def test_a_letter_that_can_not_be_read_is_not_put_behind_any_revision(log: SqliteLog) -> None:
+    dead(log, b"garbage", ARTICLES_ENRICHED)
+    log.publish(ARTICLES_ENRICHED, [Record("k", b'{"revision": 6}', revision=6)])
+    (letter,) = letters(log)
+    assert retry(log, letter) is Outcome.SUPERSEDED
+    assert log.consume(ARTICLES_ENRICHED).poll(10, 0)[-1].value == b'{"revision": 6}'
+
+
+def test_the_same_record_dies_once(log: SqliteLog) -> None:
+    message = dead(log)
+    again = bury(message, error="bad", explanation="again", stage="enrich")
+    assert log.publish(ARTICLES_DEAD, [again]) == [Outcome.UNCHANGED]

@@ -23,13 +23,28 @@ def record(key: str, value: bytes = b"v", **fields: object) -> Record:
     return Record(key, value, **fields)  # type: ignore[arg-type]
 
 
-def test_compaction_keeps_the_last_record_of_each_key_and_its_offset(log: SqliteLog) -> None:
-    log.publish(
-        ARTICLES_ENRICHED, [record(k, str(r).encode(), revision=r) for r, k in enumerate("abab", 1)]
-    )
-    before = log.consume(ARTICLES_ENRICHED).poll(10, 0)
-    assert log.compact(ARTICLES_ENRICHED) == 2
-    assert log.consume(ARTICLES_ENRICHED).poll(10, 0) == before[2:]
+def test_a_newer_revision_takes_the_place_of_the_older_one_and_leaves_nothing_of_it(
+    log: SqliteLog, tmp_path: Path
+) -> None:
+    for revision, key in enumerate("abab", 1):
+        value = b"secret" if revision < 3 else b"newer"
+        log.publish(ARTICLES_ENRICHED, [record(key, value, revision=revision)])
+    messages = log.consume(ARTICLES_ENRICHED).poll(10, 0)
+    assert [(m.key, m.value, m.offset) for m in messages] == [
+        ("a", b"newer", 3),
+        ("b", b"newer", 4),
+    ]
+    log.release_space()
+    log.close()
+    assert b"secret" not in (tmp_path / "log.db").read_bytes()
+
+
+def test_room_of_removed_records_is_given_back(log: SqliteLog, tmp_path: Path) -> None:
+    for start in range(0, 5000, 500):
+        log.publish(ARTICLES_DEAD, [record(str(n), b"x" * 2000) for n in range(start, start + 500)])
+    assert log.expire(ARTICLES_DEAD, 10**15) == 5000
+    log.release_space()
+    assert (tmp_path / "log.db").stat().st_size < 200_000
 
 
 def test_retention_keeps_what_the_group_has_not_committed(log: SqliteLog) -> None:
