@@ -72,7 +72,7 @@ def run(settings: Settings) -> None:
     for command in (
         f"newsloom search{option} '\"trade talks\" OR summit' --from 2025-07-01",
         f"newsloom show{option} {articles[0].id}",
-        "newsloom annotate - <<< 'Retail sentiment on $AAPL was ‘bullish’.'",
+        "echo 'Retail sentiment on $AAPL was ‘bullish’.' | newsloom annotate -",
     ):
         out.print(Text("  " + command.replace("newsloom", program, 1)), soft_wrap=True)
 

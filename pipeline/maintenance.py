@@ -1,4 +1,4 @@
-"""Looking after the embedded log and index: locks, retention, compaction, rebuilding the index."""
+"""Looking after the embedded log and index: locks, retention, withdrawals, rebuilding the index."""
 
 from __future__ import annotations
 
