@@ -517,7 +517,9 @@ def _errors_named(path: Path) -> Iterator[None]:
         text = str(error)
         if "LockBusy" in text:
             raise InUse(f"{path}: another process writes to this index") from error
-        if (code := re.search(r"os error (\d+)", text)) and int(code[1]) in _STORAGE_ERRORS:
+        if (code := re.search(r"(?:os error|code:) (\d+)", text)) and int(
+            code[1]
+        ) in _STORAGE_ERRORS:
             raise StorageUnavailable(f"{path}: {os.strerror(int(code[1]))}") from error
         raise IndexDamaged(_damaged(path, text)) from error
     except OSError as error:
