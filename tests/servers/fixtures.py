@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import pytest
 
+from tests.servers.elasticsearch import ElasticsearchNode
 from tests.servers.kafka import KafkaBroker
 from tests.servers.processes import Missing, ServerProcess
 
@@ -20,6 +21,13 @@ def kafka_broker() -> Iterator[KafkaBroker]:
     """A broker that all tests share: each uses topics of its own, or a broker of its own."""
     with running(KafkaBroker) as broker:
         yield broker
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_node() -> Iterator[ElasticsearchNode]:
+    """A node that all tests share: each uses indices of its own, or a node of its own."""
+    with running(ElasticsearchNode) as node:
+        yield node
 
 
 @contextmanager
