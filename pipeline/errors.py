@@ -8,7 +8,8 @@ NewsloomError
 │   ├── NotFound            there is no such article or dead letter
 │   └── InUse               another process holds what only one may hold
 └── Transient               may work later, with nothing changed by us
-    └── StorageUnavailable  full disk, read-only folder, a lock held for too long
+    ├── StorageUnavailable  full disk, read-only folder, a lock held for too long
+    └── IndexUnavailable    the index's servers do not answer, are overloaded or refuse us
 """
 
 from __future__ import annotations
@@ -56,3 +57,7 @@ class Transient(NewsloomError):
 
 class StorageUnavailable(Transient):
     """The disk is full, the folder can't be written, or a lock was held for too long."""
+
+
+class IndexUnavailable(Transient):
+    """The servers of the index do not answer, are overloaded, or refuse our credentials."""

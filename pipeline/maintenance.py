@@ -95,7 +95,7 @@ def reindex(settings: Settings, progress: Callable[[int, int], None]) -> int:
         path = following(folder)
         writer = TantivyWriter(path)
         consumer = log.consume(ARTICLES_ENRICHED, index_group(path))
-        done = _fill(Sink(writer), consumer, progress)
+        done = _fill(Sink(writer, _left_out), consumer, progress)
         writer.close()
         point_to(path)
         logger.debug("%s: %d records", path, done)
@@ -106,15 +106,16 @@ def reindex(settings: Settings, progress: Callable[[int, int], None]) -> int:
     return open_index(settings).count()
 
 
-def _fill(sink: Sink, consumer: Consumer, progress: Callable[[int, int], None]) -> int:
+def _left_out(message: Message, error: Rejected) -> None:
+    logger.warning("record %d left out: %s", message.offset, error)
+
+
+def _fill(sink: Sink[Message], consumer: Consumer, progress: Callable[[int, int], None]) -> int:
     done = 0
     last: list[Message] = []
     while messages := consumer.poll(REBUILD_POLL, 0):
         for message in messages:
-            try:
-                sink.add(message.value)
-            except Rejected as error:
-                logger.warning("record %d left out: %s", message.offset, error)
+            sink.add(message.value, message)
         last = messages[-1:]
         done += len(messages)
         progress(done, consumer.lag())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal, NamedTuple
 
@@ -35,13 +37,18 @@ MAX_TERMS = 64
 FACET_SIZE = 10
 """How many values a facet shows."""
 
+TITLE_BOOST = 3.0
+"""How much more a word counts in the title than in the text."""
+
 Sort = Literal["relevance", "newest", "oldest"]
 
 
-class Phrase(NamedTuple):
-    """Terms that stand one behind the other; a single word has one."""
+@dataclass(frozen=True)
+class Phrase:
+    """Terms that stand one behind the other; a single word has one. `text` is what was typed."""
 
     terms: tuple[str, ...]
+    text: str = field(default="", compare=False)
 
 
 class TextQuery(NamedTuple):
@@ -98,19 +105,58 @@ def parse_text(text: str) -> TextQuery:
         if is_or and not joins:
             joins = True
             continue
-        terms = tuple(word.term for word in words(clause["phrase"] or clause["word"] or ""))
-        if terms:
+        typed = clause["phrase"] or clause["word"] or ""
+        if terms := tuple(word.term for word in words(typed)):
+            phrase = Phrase(terms, typed)
             if clause["minus"]:
-                without.append(Phrase(terms))
+                without.append(phrase)
             elif joins:
-                groups[-1].append(Phrase(terms))
+                groups[-1].append(phrase)
             else:
-                groups.append([Phrase(terms)])
+                groups.append([phrase])
         joins = False
     parsed = TextQuery(tuple(tuple(group) for group in groups), tuple(without))
     if sum(len(phrase.terms) for phrase in (*parsed.phrases, *without)) > MAX_TERMS:
         raise ConfigurationError(f"the query has more than {MAX_TERMS} words")
     return parsed
+
+
+def selected(filters: Mapping[str, list[str]]) -> dict[str, tuple[str, list[str]]]:
+    """For each facet that is filtered by, the document's field and the values it may have.
+
+    Raises:
+        ConfigurationError: there is no such facet.
+    """
+    chosen = {}
+    for facet, values in filters.items():
+        if facet not in FACETS:
+            raise ConfigurationError(f"{facet}: no such facet; there are {', '.join(FACETS)}")
+        tickers = filters.get("ticker")
+        if facet == "stated_sentiment" and tickers:
+            # With a ticker, what is stated of that ticker is meant.
+            stated = [f"{ticker}:{value}" for ticker in tickers for value in values]
+            chosen[facet] = ("ticker_sentiments", stated)
+        else:
+            chosen[facet] = (FACETS[facet], values)
+    return chosen
+
+
+def page_start(query: Query) -> int:
+    """How many results stand before the page that a query asks for.
+
+    Raises:
+        ConfigurationError: its `after` did not come from a search, or it goes too deep.
+    """
+    offset = decode_offset(query.after)
+    if query.size < 0 or offset + query.size > MAX_RESULTS:
+        raise ConfigurationError(f"results go {MAX_RESULTS:,} deep: narrow the query instead")
+    return offset
+
+
+def page_after(offset: int, shown: int, total: int) -> str | None:
+    """`next` of a page, null when it is the last."""
+    more = shown and offset + shown < min(total, MAX_RESULTS)
+    return encode_offset(offset + shown) if more else None
 
 
 def parse_day(value: str, *, last: bool = False) -> datetime:
