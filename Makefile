@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test lint bench lock clean
+.PHONY: install demo test servers lint bench lock clean
 
 install: .venv/installed            ## .venv with the pinned packages and the newsloom command
 
@@ -11,6 +11,9 @@ demo: install                       ## the whole pipeline on the bundled samples
 
 test: .venv/installed-dev           ## all tests
 	$(BIN)/python -m pytest
+
+servers: .venv/installed-dev        ## a Kafka broker and an Elasticsearch node to try by hand; needs a JDK 21 and Maven
+	$(BIN)/python -m tests.servers
 
 lint: .venv/installed-dev           ## style and types
 	$(BIN)/ruff check

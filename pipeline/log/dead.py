@@ -119,17 +119,25 @@ def _has_newer(log: Log, message: Message) -> bool:
     return False
 
 
+def readable(key: str | None) -> str | None:
+    """A key for people and JSON: bytes that are no UTF-8 (see `Message`) become U+FFFD."""
+    return None if key is None else key.encode(errors="surrogateescape").decode(errors="replace")
+
+
 def _all(log: Log, topic: str) -> Iterator[Message]:
     consumer = log.consume(topic)
-    while messages := consumer.poll(500, 0):
-        yield from messages
+    try:
+        while messages := consumer.poll(500, 0):
+            yield from messages
+    finally:
+        consumer.close()
 
 
 def _letter(message: Message) -> DeadLetter:
     headers = {name: value.decode(errors="replace") for name, value in message.headers}
     return DeadLetter(
         ref=_ref(message),
-        key=message.key,
+        key=readable(message.key),
         error=headers[ERROR_TYPE],
         message=headers[ERROR_MESSAGE],
         stage=headers[ERROR_STAGE],

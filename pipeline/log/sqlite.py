@@ -246,3 +246,6 @@ class _SqliteConsumer:
 
     def lag(self) -> int:
         return self._log._count_from(self._topic, self._next)
+
+    def close(self) -> None:
+        """See `Consumer.close`: here nothing is held."""
