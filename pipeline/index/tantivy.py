@@ -222,7 +222,7 @@ class TantivyIndex:
                 tantivy.FieldType.Integer,
                 milliseconds(query.since) if query.since else None,
                 milliseconds(query.until) if query.until else None,
-                include_upper=False,
+                include_upper=query.until is None,
             )
             clauses.append((tantivy.Occur.Must, tantivy.Query.const_score_query(published, 0.0)))
         return clauses

@@ -131,7 +131,10 @@ def test_filters_take_any_of_their_values_and_all_of_each_other(fill: Fill) -> N
 
 
 def test_dates_include_the_first_and_leave_out_the_end(fill: Fill) -> None:
-    assert found(fill(NEWS), since=day(2), until=day(4)) == {"talks", "café"}
+    index = fill(NEWS)
+    assert found(index, since=day(2), until=day(4)) == {"talks", "café"}
+    assert found(index, since=day(3)) == {"talks", "index"}
+    assert found(index, until=day(2)) == {"steel"}
 
 
 def test_stated_sentiment_with_a_ticker_is_that_of_the_ticker(fill: Fill) -> None:

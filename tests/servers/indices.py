@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import pytest
 from elasticsearch import Elasticsearch, NotFoundError
@@ -19,8 +19,15 @@ FreshAlias = tuple[Elasticsearch, str]
 @pytest.fixture
 def fresh_alias(elasticsearch_node: ElasticsearchNode) -> Iterator[FreshAlias]:
     """A client of the node, and an alias for which nothing is set up yet."""
+    with alias_of(elasticsearch_node) as fresh:
+        yield fresh
+
+
+@contextmanager
+def alias_of(node: ElasticsearchNode) -> Iterator[FreshAlias]:
+    """The same; what was set up for the alias is removed in the end."""
     alias = f"newsloom-test-{secrets.token_hex(6)}"
-    with connect(Settings(index=elasticsearch_node.url)) as client:
+    with connect(Settings(index=node.url)) as client:
         yield client, alias
         for name in client.indices.get(index=f"{alias}-*", expand_wildcards="all"):
             client.indices.delete(index=name)
