@@ -57,6 +57,8 @@ def connect(settings: Settings) -> Elasticsearch:
         if settings.index_fingerprint:
             options["ssl_assert_fingerprint"] = settings.index_fingerprint
         elif settings.index_ca:
+            if not settings.index_ca.is_file():
+                raise ConfigurationError(f"NEWSLOOM_INDEX_CA: {settings.index_ca}: no such file")
             options["ca_certs"] = str(settings.index_ca)
     try:
         return Elasticsearch(

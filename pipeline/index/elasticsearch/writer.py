@@ -6,9 +6,9 @@ import logging
 import time
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import elastic_transport
 import elasticsearch
@@ -28,16 +28,35 @@ MAX_REQUEST_BYTES = 10_000_000
 CONNECTIONS = 3
 """Requests on their way at the same time."""
 
+_JSON = "application/vnd.elasticsearch+json; compatible-with=9"
 _HEADERS = {
-    "accept": "application/vnd.elasticsearch+json; compatible-with=9",
-    "content-type": "application/vnd.elasticsearch+x-ndjson; compatible-with=9",
+    "accept": _JSON,
+    # The client leaves bytes as they are for this type alone; the server takes lines of it too.
+    "content-type": _JSON,
     "content-encoding": "gzip",
 }
 _GZIP = 16 + zlib.MAX_WBITS
-_NOT_THE_DOCUMENTS_FAULT = {"index_closed_exception"}
 
 logger = logging.getLogger(__name__)
 _json = msgspec.json.Encoder()
+
+
+class _Error(msgspec.Struct):
+    type: str = "unknown"
+    reason: str | None = None
+    caused_by: _Error | None = None
+
+    def __str__(self) -> str:
+        return ": ".join(map(str, filter(None, (self.reason, self.caused_by))))
+
+
+class _Result(msgspec.Struct):
+    status: int
+    error: _Error = msgspec.field(default_factory=_Error)
+
+
+class _Bulk(msgspec.Struct):
+    items: list[dict[str, _Result]]
 
 
 class _Document(NamedTuple):
@@ -162,17 +181,19 @@ class ElasticsearchWriter:
                 headers={**_HEADERS},
                 body=body,
             ).body
-            results = [next(iter(item.values())) for item in answer["items"]]
-            if len(results) != len(documents):
-                return _Answer(again=documents, why=self._says("the answer is incomplete"))
         except elasticsearch.ApiError as error:
             return self._whole_request_failed(documents, error)
         except elastic_transport.ConnectionTimeout:
             return _Answer(again=documents, why=self._says("no answer in time"), fewer=True)
         except elastic_transport.TransportError as error:
             return _Answer(again=documents, why=self._says(error.message))
-        except (TypeError, KeyError, AttributeError, StopIteration):
-            return _Answer(again=documents, why=self._says("the answer makes no sense"))
+        try:
+            items = msgspec.convert(answer, _Bulk).items
+        except msgspec.ValidationError as error:
+            return _Answer(again=documents, why=self._says(f"the answer makes no sense: {error}"))
+        results = [result for item in items for result in item.values()]
+        if len(results) != len(documents):
+            return _Answer(again=documents, why=self._says("the answer is incomplete"))
         return self._sorted_out(documents, results)
 
     def _whole_request_failed(
@@ -189,36 +210,39 @@ class ElasticsearchWriter:
             again=documents, why=self._says(why + reason(error)), fewer=status in (429, 503)
         )
 
-    def _sorted_out(
-        self, documents: Sequence[_Document], results: Sequence[Mapping[str, Any]]
-    ) -> _Answer:
+    def _sorted_out(self, documents: Sequence[_Document], results: Sequence[_Result]) -> _Answer:
         """Results come in the order of the documents, and only by that are they matched."""
         refused: list[Refusal] = []
         again: list[_Document] = []
         why: str | None = None
         fewer = False
         for document, result in zip(documents, results, strict=True):
-            status = result["status"]
+            status, error = result.status, result.error
             # A conflict: the index has this version or a newer one.
             if status < 300 or status == 409:
                 continue
-            error = result.get("error") or {}
-            kind = error.get("type") or "unknown"
-            message = ": ".join(
-                text
-                for text in (error.get("reason"), (error.get("caused_by") or {}).get("reason"))
-                if text
-            )
-            if status == 400 and kind not in _NOT_THE_DOCUMENTS_FAULT:
-                refused.append(Refusal(document.position, kind, message))
+            if status == 400 and not self._is_about_the_index(error.type):
+                refused.append(Refusal(document.position, error.type, str(error)))
                 continue
             again.append(document)
             fewer = fewer or status == 429
             if status == 404:
                 why = self._says(f"there is no alias {self._alias}; `newsloom setup` makes it")
             else:
-                why = why or self._says(f"{status} {kind}: {message}")
+                why = why or self._says(f"{status} {error.type}: {error}")
         return _Answer(refused, again, why, fewer)
+
+    def _is_about_the_index(self, kind: str) -> bool:
+        """Whether an error of that kind would be given to any document."""
+        if kind != "illegal_argument_exception":
+            return kind == "index_closed_exception"
+        # An alias without an index to write to gives the same error as an impossible value.
+        try:
+            indices = self._client.indices.get_alias(name=self._alias).body
+        except (elasticsearch.ApiError, elastic_transport.TransportError):
+            return True
+        writes = [index["aliases"][self._alias].get("is_write_index") for index in indices.values()]
+        return True not in writes and writes != [None]
 
     def _says(self, what: str) -> str:
         return f"{address(self._client)}: {what}"
