@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource
+from kafka.errors import UnknownTopicOrPartitionError
 
 from pipeline.log import COMPACTED, TOPICS
 from pipeline.log.kafka_client import MAX_REQUEST_BYTES, connection, errors_named
@@ -115,6 +116,8 @@ def _configure(
 ) -> list[TopicChange]:
     asked = ConfigResource("TOPIC", topic, dict(wanted))
     answer = admin.describe_configs([asked], config_filter="all")["topic"][topic]
+    if not answer:
+        raise UnknownTopicOrPartitionError
     has = {name: answer[name]["value"] for name in wanted}
     wrong = {name: value for name, value in wanted.items() if has[name] != value}
     if wrong and not check:
