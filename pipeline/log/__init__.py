@@ -71,6 +71,10 @@ class Consumer(Protocol):
         """These and all before them are done with: call it when their results are durable."""
         ...
 
+    def wait(self, seconds: float) -> None:
+        """Sleeps without losing its place in the group, while records can't be taken."""
+        ...
+
     def lag(self) -> int:
         """How many records stand behind the position."""
         ...

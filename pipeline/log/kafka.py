@@ -231,6 +231,22 @@ class _KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 return
         self._done |= behind
 
+    def wait(self, seconds: float) -> None:
+        """See `Consumer.wait`. A division of the group meanwhile is taken part in."""
+        deadline = time.monotonic() + seconds
+        with errors_named(self._servers, self._topic):
+            try:
+                while (left := deadline - time.monotonic()) > 0:
+                    self._consumer.pause(*self._consumer.assignment())
+                    wait = min(SLICE_SECONDS, left)
+                    begun = time.monotonic()
+                    early = self._consumer.poll(timeout_ms=wait * 1000)
+                    for place, records in early.items():  # of partitions that came just now
+                        self._consumer.seek(place, records[0].offset)
+                    time.sleep(max(0, wait - (time.monotonic() - begun)))
+            finally:
+                self._consumer.resume(*self._consumer.paused())
+
     def lag(self) -> int:
         """See `Consumer.lag`; before the first poll of a group, what stands behind its commits.
 

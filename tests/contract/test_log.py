@@ -97,6 +97,16 @@ def test_a_poll_waits_for_a_record_no_longer_than_it_may(log: Log) -> None:
     assert 0.3 <= time.monotonic() - begun < 3
 
 
+def test_a_consumer_that_waits_takes_nothing_and_loses_nothing(log: Log) -> None:
+    log.publish(ARTICLES_RAW, [record(key) for key in "abc"])
+    consumer = log.consume(ARTICLES_RAW, "group")
+    consumer.poll(1, 0)
+    begun = time.monotonic()
+    consumer.wait(0.5)
+    assert time.monotonic() - begun >= 0.5
+    assert [m.key for m in consumer.poll(10, 0)] == ["b", "c"]
+
+
 def test_nothing_is_read_where_nothing_is(log: Log) -> None:
     log.publish(ARTICLES_RAW, [record("k")])
     assert log.read(ARTICLES_RAW, 0, 1000) is None

@@ -96,18 +96,25 @@ def test_a_key_stays_in_its_partition_and_its_records_in_order(log: KafkaLog) ->
 
 
 def test_the_members_of_a_group_share_its_partitions(log: KafkaLog) -> None:
-    first = log.consume(ARTICLES_RAW, "group")
-    first.poll(1, 0)
-    second = log.consume(ARTICLES_RAW, "group")
-    joining = threading.Thread(target=second.poll, args=(1, 0))
-    joining.start()
-    while joining.is_alive():
-        first.poll(1, 0.1)
+    members = [log.consume(ARTICLES_RAW, "group") for _ in range(2)]
+
+    def shares() -> list[int]:
+        return [len(member._consumer.assignment()) for member in members]  # type: ignore[attr-defined]
+
+    deadline = time.monotonic() + 30
+    while shares() != [PARTITIONS // 2] * 2:
+        assert time.monotonic() < deadline
+        for member in members:
+            member.poll(1, 0.1)
     log.publish(ARTICLES_RAW, records(100))
-    halves = [{m.key for m in drain(consumer)} for consumer in (first, second)]
-    assert all(halves)
-    assert not halves[0] & halves[1]
-    assert len(halves[0] | halves[1]) == 100
+    found: list[set[str | None]] = [set(), set()]
+    while len(found[0] | found[1]) < 100:
+        assert time.monotonic() < deadline
+        for member, keys in zip(members, found, strict=True):
+            messages = member.poll(100, 0.1)
+            keys |= {message.key for message in messages}
+            member.commit(messages)
+    assert all(found)
 
 
 def test_a_commit_covers_every_partition_of_its_messages(log: KafkaLog) -> None:
@@ -122,16 +129,14 @@ def test_a_commit_covers_every_partition_of_its_messages(log: KafkaLog) -> None:
 
 def test_a_commit_after_the_group_was_divided_anew_is_no_error(log: KafkaLog) -> None:
     log.publish(ARTICLES_RAW, records(100))
-    first = log.consume(ARTICLES_RAW, "group")
-    messages = drain(first)
-    second = log.consume(ARTICLES_RAW, "group")
-    joining = threading.Thread(target=second.poll, args=(1, 0))
-    joining.start()
-    while joining.is_alive():
-        first.poll(1, 0.1)
-    second.close()
-    first.commit(messages)
-    assert first.lag() >= 0
+    late = log.consume(ARTICLES_RAW, "group")
+    messages = drain(late)
+    other = log.consume(ARTICLES_RAW, "group")
+    deadline = time.monotonic() + 30
+    while not other.poll(10, 0.1):
+        assert time.monotonic() < deadline
+        late.wait(0.1)
+    late.commit(messages)
 
 
 def test_work_goes_on_soon_after_a_member_was_killed(broker: KafkaBroker, log: KafkaLog) -> None:
@@ -149,6 +154,27 @@ def test_work_goes_on_soon_after_a_member_was_killed(broker: KafkaBroker, log: K
     successor = log.consume(ARTICLES_RAW, "group")
     while not successor.poll(10, 1):
         assert time.monotonic() - begun < 20
+
+
+def test_a_waiting_member_takes_part_in_a_division_and_loses_nothing(log: KafkaLog) -> None:
+    log.publish(ARTICLES_RAW, records(100))
+    waiting = log.consume(ARTICLES_RAW, "group")
+    first = waiting.poll(10, 0)
+    waiting.commit(first)
+    other = log.consume(ARTICLES_RAW, "group")
+    second: list[Message] = []
+    deadline = time.monotonic() + 30
+    while not second:
+        assert time.monotonic() < deadline
+        waiting.wait(0.1)
+        second = other.poll(10, 0.1)
+    other.commit(second)
+    other.close()
+    waiting.wait(1)
+    keys = {m.key for m in first + second}
+    while len(keys) < 100:  # what the other one had comes back with the next heartbeat
+        assert time.monotonic() < deadline
+        keys |= {m.key for m in waiting.poll(100, 0.1)}
 
 
 def test_keys_that_are_no_utf8_keep_their_bytes(broker: KafkaBroker, log: KafkaLog) -> None:
