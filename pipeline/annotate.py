@@ -14,7 +14,7 @@ from pipeline.enrich import records
 from pipeline.producer import settled
 from pipeline.profiles import load_profiles
 from pipeline.sources import Located
-from pipeline.workers import BATCH, BATCH_BYTES, GivenUp, Workers
+from pipeline.workers import GivenUp, Workers, batches
 
 WAIT_SECONDS = 1.0
 
@@ -25,8 +25,9 @@ def annotate(inputs: Iterable[Located], settings: Settings) -> Iterator[records.
     One batch is done in this process; more are done by all worker processes.
     """
     clock, profiles = Clock(), load_profiles(settings.profiles)
-    batches = _batches((located, settled(located, settings, profiles, clock)) for located in inputs)
-    first, second = next(batches, []), next(batches, [])
+    articles = ((located, settled(located, settings, profiles, clock)) for located in inputs)
+    coming = batches(articles, _size)
+    first, second = next(coming, []), next(coming, [])
     if not second:
         yield from _answers(first, records.load(settings.profiles)(_values(first)))
         return
@@ -36,7 +37,7 @@ def annotate(inputs: Iterable[Located], settings: Settings) -> Iterator[records.
         for batch in waiting:
             workers.submit(_values(batch))
         while waiting:
-            while workers.wants_more and (batch := next(batches, [])):
+            while workers.wants_more and (batch := next(coming, [])):
                 workers.submit(_values(batch))
                 waiting.append(batch)
             if (results := workers.collect(WAIT_SECONDS)) is not None:
@@ -50,17 +51,8 @@ def _values(batch: Sequence[_Settled]) -> list[bytes]:
     return [msgspec.json.encode(raw) for _, raw in batch if isinstance(raw, RawArticle)]
 
 
-def _batches(inputs: Iterable[_Settled]) -> Iterator[list[_Settled]]:
-    batch: list[_Settled] = []
-    size = 0
-    for located, raw in inputs:
-        batch.append((located, raw))
-        size += len(raw.body) if isinstance(raw, RawArticle) else 0
-        if len(batch) >= BATCH or size >= BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
+def _size(item: _Settled) -> int:
+    return len(item[1].body) if isinstance(item[1], RawArticle) else 0
 
 
 def _answers(

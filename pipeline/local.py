@@ -23,7 +23,7 @@ from pipeline.producer import ProduceCounts, Producer
 from pipeline.profiles import load_profiles
 from pipeline.retry import pauses
 from pipeline.sources import Located
-from pipeline.workers import BATCH, BATCH_BYTES, GivenUp, Workers
+from pipeline.workers import BATCH, GivenUp, Workers, batches
 
 INDEX_POLL = 500
 IDLE_SECONDS = 0.2
@@ -59,7 +59,8 @@ class EnrichStep:
         """Takes what there is to take, and publishes and commits what is done; waits a little."""
         if self._workers.wants_more:
             timeout = 0.0 if self._in_hand else IDLE_SECONDS
-            for batch in _by_size(self._consumer.poll(BATCH, timeout)):
+            messages = self._consumer.poll(BATCH, timeout)
+            for batch in batches(messages, lambda message: len(message.value)):
                 self._workers.submit([message.value for message in batch])
                 self._in_hand.append(batch)
         self._finish(IDLE_SECONDS)
@@ -257,8 +258,6 @@ class Service:
                     if self._drain and produced and step.idle:
                         break
                 step.drain()
-            if self._drain:
-                keep_house(log, self._settings)
             self._enriched.set()
         finally:
             log.close()
@@ -282,17 +281,3 @@ class Service:
             if self._stop.is_set():
                 return
             yield located
-
-
-def _by_size(messages: Sequence[Message]) -> Iterator[list[Message]]:
-    """`messages` in batches of at most BATCH_BYTES, or of one."""
-    batch: list[Message] = []
-    size = 0
-    for message in messages:
-        if batch and size + len(message.value) > BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-        batch.append(message)
-        size += len(message.value)
-    if batch:
-        yield batch

@@ -32,7 +32,7 @@ from pipeline.errors import (
 from pipeline.index import open_index
 from pipeline.index.sink import Sink
 from pipeline.index.tantivy import TantivyWriter, following, point_to, remove_older
-from pipeline.log import Consumer, Log, Record, open_log
+from pipeline.log import Consumer, Log, Record, messages, open_log
 from pipeline.log.dead import bury
 from pipeline.log.sqlite import SqliteLog
 
@@ -125,19 +125,19 @@ def reindex(settings: Settings, progress: Callable[[int, int], None]) -> int:
 
 def _fill(log: Log, sink: Sink, consumer: Consumer, progress: Callable[[int, int], None]) -> int:
     done, total = 0, consumer.lag()
-    while messages := consumer.poll(REBUILD_POLL, 0):
-        for message in messages:
+    while polled := consumer.poll(REBUILD_POLL, 0):
+        for message in polled:
             try:
                 sink.add(message.value)
             except Rejected as error:
                 letter = bury(message, error=error.reason, explanation=str(error), stage="index")
                 log.publish(ARTICLES_DEAD, [letter])
-        done += len(messages)
+        done += len(polled)
         progress(done, max(0, total - done))
         if sink.due:
             sink.flush()
-            consumer.commit(messages)
-        last = messages
+            consumer.commit(polled)
+        last = polled
     sink.flush()
     if done:
         consumer.commit(last)
@@ -172,12 +172,10 @@ def _newest(settings: Settings, log: Log, article_id: str) -> tuple[str, datetim
     with suppress(ConfigurationError):
         article = open_index(settings).get(article_id)
         found = (article.source, article.ingested_at) if article else None
-    consumer = log.consume(ARTICLES_RAW)
-    while messages := consumer.poll(REBUILD_POLL, 0):
-        for message in messages:
-            if message.key == article_id:
-                with suppress(msgspec.DecodeError):
-                    raw = msgspec.json.decode(message.value, type=RawArticle)
-                    if found is None or raw.ingested_at >= found[1]:
-                        found = None if raw.withdrawn else (raw.source, raw.ingested_at)
+    for message in messages(log, ARTICLES_RAW):
+        if message.key == article_id:
+            with suppress(msgspec.DecodeError):
+                raw = msgspec.json.decode(message.value, type=RawArticle)
+                if found is None or raw.ingested_at >= found[1]:
+                    found = None if raw.withdrawn else (raw.source, raw.ingested_at)
     return found

@@ -12,7 +12,7 @@ import multiprocessing
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Generic, NamedTuple, TypeVar
 
@@ -29,6 +29,21 @@ BATCH_BYTES = 200_000
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+def batches(items: Iterable[Item], size: Callable[[Item], int]) -> Iterator[list[Item]]:
+    """`items` in order, in lists of at most BATCH and of at most BATCH_BYTES, or of one."""
+    batch: list[Item] = []
+    total = 0
+    for item in items:
+        length = size(item)
+        if batch and (len(batch) == BATCH or total + length > BATCH_BYTES):
+            yield batch
+            batch, total = [], 0
+        batch.append(item)
+        total += length
+    if batch:
+        yield batch
 
 
 class GivenUp(NamedTuple):

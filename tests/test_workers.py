@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from pipeline.errors import Terminal
-from pipeline.workers import GivenUp, Workers
+from pipeline.workers import BATCH, BATCH_BYTES, GivenUp, Workers, batches
 
 
 def load() -> Callable[[Sequence[str]], list[str]]:
@@ -92,3 +92,10 @@ def test_workers_that_can_not_start_say_so() -> None:
         broken.submit(["a"])
         with pytest.raises(Terminal, match="end before they are ready"):
             broken.collect(60)
+
+
+def test_batches_are_bounded_in_number_and_in_size_and_keep_the_order() -> None:
+    items = [BATCH_BYTES * 2, *[1] * (BATCH + 1), BATCH_BYTES, BATCH_BYTES - 1, 1]
+    found = list(batches(items, lambda item: item))
+    assert [item for batch in found for item in batch] == items
+    assert [len(batch) for batch in found] == [1, BATCH, 1, 1, 2]

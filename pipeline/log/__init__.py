@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import NamedTuple, Protocol
 
@@ -18,7 +18,7 @@ Headers = tuple[tuple[str, bytes], ...]
 
 
 class Record(NamedTuple):
-    """What is published: a key, a value (null withdraws nothing; see `withdrawn`), headers.
+    """What is published: a key, a value, headers.
 
     `digest` tells versions of a key apart: a version that the topic has taken before is not taken
     again. `revision` orders them: a topic takes none that is not newer than what it has.
@@ -91,6 +91,13 @@ class Log(Protocol):
     def close(self) -> None:
         """Frees what the log holds."""
         ...
+
+
+def messages(log: Log, topic: str) -> Iterator[Message]:
+    """All that a topic holds now, in order."""
+    consumer = log.consume(topic)
+    while polled := consumer.poll(500, 0):
+        yield from polled
 
 
 def open_log(settings: Settings, *, create: bool = True) -> Log:

@@ -9,7 +9,7 @@ import msgspec
 
 from pipeline.article import ARTICLES_DEAD, ARTICLES_ENRICHED
 from pipeline.errors import NotFound
-from pipeline.log import Log, Message, Outcome, Record
+from pipeline.log import Log, Message, Outcome, Record, messages
 
 ERROR_TYPE = "newsloom.error.type"
 ERROR_MESSAGE = "newsloom.error.message"
@@ -72,11 +72,11 @@ def letters(log: Log) -> Iterator[DeadLetter]:
     """All dead letters that were not sent back, oldest first."""
     retried = {
         value.decode()
-        for m in _all(log, ARTICLES_DEAD)
+        for m in messages(log, ARTICLES_DEAD)
         for name, value in m.headers
         if name == RETRIED
     }
-    for message in _all(log, ARTICLES_DEAD):
+    for message in messages(log, ARTICLES_DEAD):
         if ERROR_TYPE in dict(message.headers) and _ref(message) not in retried:
             yield _letter(message)
 
@@ -112,7 +112,7 @@ def retry(log: Log, letter: DeadLetter) -> Outcome:
 
 def _is_superseded(log: Log, letter: DeadLetter, message: Message) -> bool:
     revision = _revision(message.value)
-    others = (m for m in _all(log, ARTICLES_ENRICHED) if m.key == message.key)
+    others = (m for m in messages(log, ARTICLES_ENRICHED) if m.key == message.key)
     if revision is None:
         return any(other.offset != letter.offset for other in others)
     return any((_revision(other.value) or 0) > revision for other in others)
@@ -123,12 +123,6 @@ def _revision(value: bytes) -> int | None:
         return msgspec.json.decode(value, type=_Revision).revision
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-
-
-def _all(log: Log, topic: str) -> Iterator[Message]:
-    consumer = log.consume(topic)
-    while messages := consumer.poll(500, 0):
-        yield from messages
 
 
 def _letter(message: Message) -> DeadLetter:
