@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test faults lint bench lock clean
+.PHONY: install demo test faults servers lint bench lock clean
 
 install: .venv/installed            ## .venv with the pinned packages and the newsloom command
 
@@ -14,6 +14,9 @@ test: .venv/installed-dev           ## all tests
 
 faults: .venv/installed-dev         ## killed processes, many more rounds than `make test` plays
 	NEWSLOOM_KILLS=40 $(BIN)/python -m pytest --timeout 3000 tests/faults
+
+servers: .venv/installed-dev        ## a Kafka broker and an Elasticsearch node to try by hand; needs a JDK 21 and Maven
+	$(BIN)/python -m tests.servers
 
 lint: .venv/installed-dev           ## style and types
 	$(BIN)/ruff check

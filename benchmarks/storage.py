@@ -20,11 +20,12 @@ from benchmarks.corpus import enriched
 from benchmarks.table import show
 from pipeline.article import ARTICLES_ENRICHED, ARTICLES_RAW
 from pipeline.config import Settings
+from pipeline.errors import Rejected
 from pipeline.index import SearchResult
 from pipeline.index.query import Query
 from pipeline.index.sink import Sink
 from pipeline.index.tantivy import TantivyIndex, open_writer
-from pipeline.log import Record
+from pipeline.log import Message, Record
 from pipeline.log.sqlite import SqliteLog
 from pipeline.producer import ProduceCounts, Producer
 from pipeline.profiles import load_profiles
@@ -88,16 +89,20 @@ def write_enriched(log: SqliteLog, documents: int) -> int:
     return size // documents
 
 
+def _fail(message: Message, error: Rejected) -> None:
+    raise AssertionError(f"{message.offset}: {error}")
+
+
 def index(log: SqliteLog, folder: Path, documents: int) -> Sequence[object]:
     """Documents a second from the enriched topic into the index, committed as the service does."""
     writer, _ = open_writer(folder)
-    sink = Sink(writer)
+    sink: Sink[Message] = Sink(writer, _fail)
     consumer = log.consume(ARTICLES_ENRICHED, "benchmark")
 
     def run() -> None:
         while messages := consumer.poll(500, 0):
             for message in messages:
-                sink.add(message.value)
+                sink.add(message.value, message)
             if sink.due:
                 sink.flush()
                 consumer.commit(messages)

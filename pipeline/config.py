@@ -14,6 +14,7 @@ from dotenv import dotenv_values
 from pipeline.errors import ConfigurationError
 
 PREFIX = "NEWSLOOM_"
+_SECRET = {"index_api_key"}
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +24,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         data: the folder that holds the embedded log and index.
         log: where topics are, a URL; empty: `sqlite:///<data>/log.db`.
         index: where documents are, a URL; empty: `tantivy:///<data>/index`.
+        index_api_key: an API key for Elasticsearch, in place of a name and password in the URL.
+        index_ca: a PEM file with the authority that signed Elasticsearch's certificate.
+        index_fingerprint: the SHA-256 of Elasticsearch's certificate, in place of an authority.
         processes: worker processes for enrichment; 0: one per processor.
         max_body_bytes: the largest title and body together, in bytes of UTF-8.
         retention_days: how long records of topics that are kept by time stay, in days.
@@ -32,6 +36,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     data: Path = Path("newsloom-data")
     log: str = ""
     index: str = ""
+    index_api_key: str = ""
+    index_ca: Path | None = None
+    index_fingerprint: str = ""
     processes: int = 0
     max_body_bytes: int = 1_000_000
     retention_days: float = 30
@@ -54,9 +61,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         values = ", ".join(
-            f"{name}={redact(str(getattr(self, name)))!r}" for name in self.__struct_fields__
+            f"{name}={_shown(name, getattr(self, name))!r}" for name in self.__struct_fields__
         )
         return f"Settings({values})"
+
+
+def _shown(name: str, value: Any) -> str:
+    return "***" if name in _SECRET and value else redact(str(value))
 
 
 _MOST = {"processes": 1_000, "max_body_bytes": 7_000_000, "retention_days": 36_500}

@@ -8,7 +8,8 @@ NewsloomError
 │   ├── NotFound            there is no such article or dead letter
 │   └── InUse               another process holds what only one may hold
 └── Transient               may work later, with nothing changed by us
-    └── StorageUnavailable  full disk, read-only folder, a lock held for too long
+    ├── StorageUnavailable  full disk, read-only folder, a lock held for too long, no broker
+    └── IndexUnavailable    the index's servers do not answer, are overloaded or refuse us
 """
 
 from __future__ import annotations
@@ -55,4 +56,8 @@ class Transient(NewsloomError):
 
 
 class StorageUnavailable(Transient):
-    """The disk is full, the folder can't be written, or a lock was held for too long."""
+    """A full disk, a folder that can't be written, a lock held for too long, a silent broker."""
+
+
+class IndexUnavailable(Transient):
+    """The servers of the index do not answer, are overloaded, or refuse our credentials."""

@@ -104,7 +104,7 @@ class IndexStep:
     def _open(self) -> None:
         self._writer, self._path = open_writer(self._folder)
         remove_older(self._path)
-        self._sink = Sink(self._writer)
+        self._sink = Sink(self._writer, self._bury)
         self._consumer = self._log.consume(ARTICLES_ENRICHED, index_group(self._path))
         self._in_hand: list[Message] = []
 
@@ -137,14 +137,14 @@ class IndexStep:
 
     def _take(self, messages: Sequence[Message]) -> None:
         for message in messages:
-            try:
-                self._sink.add(message.value)
-            except Rejected as error:
-                letter = bury(message, error=error.reason, explanation=str(error), stage="index")
-                self._log.publish(ARTICLES_DEAD, [letter])
-                self._counts.dead += 1
+            self._sink.add(message.value, message)
             # Only where it stands is needed any more.
             self._in_hand.append(message._replace(value=b""))
+
+    def _bury(self, message: Message, error: Rejected) -> None:
+        letter = bury(message, error=error.reason, explanation=str(error), stage="index")
+        self._log.publish(ARTICLES_DEAD, [letter])
+        self._counts.dead += 1
 
 
 class Service:

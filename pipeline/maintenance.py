@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -32,7 +33,7 @@ from pipeline.errors import (
 from pipeline.index import open_index
 from pipeline.index.sink import Sink
 from pipeline.index.tantivy import TantivyWriter, following, point_to, remove_older
-from pipeline.log import Consumer, Log, Record, messages, open_log
+from pipeline.log import Consumer, Log, Message, Record, messages, open_log
 from pipeline.log.dead import bury
 from pipeline.log.sqlite import SqliteLog
 
@@ -112,7 +113,7 @@ def reindex(settings: Settings, progress: Callable[[int, int], None]) -> int:
         path = following(folder)
         writer = TantivyWriter(path)
         consumer = log.consume(ARTICLES_ENRICHED, index_group(path))
-        done = _fill(log, Sink(writer), consumer, progress)
+        done = _fill(consumer, Sink(writer, partial(_bury, log)), progress)
         writer.close()
         point_to(path)
         logger.debug("%s: %d records", path, done)
@@ -123,15 +124,16 @@ def reindex(settings: Settings, progress: Callable[[int, int], None]) -> int:
     return open_index(settings).count()
 
 
-def _fill(log: Log, sink: Sink, consumer: Consumer, progress: Callable[[int, int], None]) -> int:
+def _bury(log: Log, message: Message, error: Rejected) -> None:
+    letter = bury(message, error=error.reason, explanation=str(error), stage="index")
+    log.publish(ARTICLES_DEAD, [letter])
+
+
+def _fill(consumer: Consumer, sink: Sink[Message], progress: Callable[[int, int], None]) -> int:
     done, total = 0, consumer.lag()
     while polled := consumer.poll(REBUILD_POLL, 0):
         for message in polled:
-            try:
-                sink.add(message.value)
-            except Rejected as error:
-                letter = bury(message, error=error.reason, explanation=str(error), stage="index")
-                log.publish(ARTICLES_DEAD, [letter])
+            sink.add(message.value, message)
         done += len(polled)
         progress(done, max(0, total - done))
         if sink.due:

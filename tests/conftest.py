@@ -11,6 +11,7 @@ import pytest
 from pipeline.article import EnrichedArticle, Provenance
 from pipeline.config import Settings
 
+pytest_plugins = ["tests.servers.fixtures"]
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "pipeline" / "samples"
 GOLDEN = SAMPLES / "stocktwits-2025-07-17.txt"

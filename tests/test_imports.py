@@ -20,7 +20,7 @@ KNOWS = {
     "sources": {"article", "config", "errors"},
     "enrich": {"article", "config", "errors", "profiles"},
     "log": {"article", "config", "errors"},
-    "index": {"article", "config", "errors"},
+    "index": {"article", "config", "errors", "retry"},
 }
 """What each part may import of the package; all others put the parts together."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -55,6 +55,17 @@ class SearchResult(msgspec.Struct, frozen=True, kw_only=True):
     next: str | None
 
 
+class Refusal(NamedTuple):
+    """A document that the index will never take.
+
+    `position` is its place among those that were handed in; `reason` is a word for programs.
+    """
+
+    position: int
+    reason: str
+    message: str
+
+
 class Index(Protocol):
     """A view of the enriched topic that can be searched; sees what a writer has committed."""
 
@@ -83,12 +94,16 @@ class Index(Protocol):
 class IndexWriter(Protocol):
     """The one process that changes an index."""
 
-    def add(self, articles: Sequence[EnrichedArticle]) -> None:
-        """Writes documents; one whose revision is older than what the index has changes nothing."""
+    def add(self, articles: Sequence[EnrichedArticle]) -> Sequence[Refusal]:
+        """Writes documents; one whose revision is older than what the index has changes nothing.
+
+        Returns:
+            Those that the index will never take; all others are taken.
+        """
         ...
 
     def commit(self) -> None:
-        """Makes what was added durable and visible to all readers."""
+        """Makes what was added durable, and visible to all readers at once or within a second."""
         ...
 
     def close(self) -> None:
@@ -103,8 +118,13 @@ def open_index(settings: Settings) -> Index:
         ConfigurationError: there is none, or of another kind.
         IndexDamaged: it can't be read.
     """
+    if settings.index_url.startswith(("http://", "https://")):
+        from pipeline.index.elasticsearch import ElasticsearchIndex
+        from pipeline.index.elasticsearch.client import connect
+
+        return ElasticsearchIndex(connect(settings))
+    if not settings.index_url.startswith("tantivy:"):
+        raise ConfigurationError("NEWSLOOM_INDEX: expected tantivy:///PATH or https://HOST:9200")
     from pipeline.index.tantivy import TantivyIndex
 
-    if not settings.index_url.startswith("tantivy:"):
-        raise ConfigurationError("NEWSLOOM_INDEX: expected tantivy:///PATH")
     return TantivyIndex(path_of(settings.index_url, "tantivy"))

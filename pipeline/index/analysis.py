@@ -3,7 +3,7 @@
 A word is a run of letters and digits; an apostrophe, full stop or ampersand between two of them, or
 a comma between digits, belongs to it: `U.S.`, `S&P`, `AT&T`, `BRK.B`, `1,000.5`, `O'Brien` are
 one word each. Han and Hiragana, written without blanks, have a word a character and are found as
-phrases. Words become terms by cut possessives, lower case, folded accents and Snowball English
+phrases. Words become terms by cut possessives, folded accents, lower case and Snowball English
 (Porter2) stems; there are no stop words.
 
 `prepare` puts text into a form in which the index's own tokenizer, which only knows letters and
@@ -25,7 +25,9 @@ ANALYZER = "news"
 _JOINER = "\N{MODIFIER LETTER APOSTROPHE}"
 """Stands for the marks inside a word: Unicode, and so the tokenizer, takes it for a letter."""
 
-_MARK = re.compile(r"['’][sS](?!\w)|['’.&,](?=\w)")
+# An index that analyses text itself has the same patterns: elasticsearch/index-template.json.
+_POSSESSIVE = re.compile(r"['’](?<=[^\W_].)[sS](?!\w)")
+_INSIDE = re.compile(r"['’.&,](?<=[^\W_].)(?=[^\W_])(?:(?<!,)|(?<=\d,)(?=\d))")
 _UNSPACED = re.compile("[\u3040-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 _RUN = regex.compile(r"[\p{Alphabetic}\p{N}]+")  # as the tokenizer's: Rust's char::is_alphanumeric
 
@@ -43,8 +45,8 @@ def analyzer() -> tantivy.TextAnalyzer:
     """The analyzer of the index, for text that went through `prepare`."""
     return (
         tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
-        .filter(tantivy.Filter.lowercase())
         .filter(tantivy.Filter.ascii_fold())
+        .filter(tantivy.Filter.lowercase())
         .filter(tantivy.Filter.stemmer("English"))
         .build()
     )
@@ -52,7 +54,7 @@ def analyzer() -> tantivy.TextAnalyzer:
 
 def prepare(text: str) -> str:
     """`text` with its words in a form that the tokenizer keeps whole."""
-    joined = _MARK.sub(_join, text)
+    joined = _INSIDE.sub(_JOINER, _POSSESSIVE.sub("  ", text))
     return joined if joined.isascii() else _UNSPACED.sub(r" \g<0> ", joined)
 
 
@@ -71,18 +73,6 @@ def words(text: str) -> list[Word]:
     for position, character in enumerate(text):
         origin += [position] * (3 if _UNSPACED.match(character) else 1)
     return [Word(term, origin[start], origin[end - 1] + 1) for term, start, end in found]
-
-
-def _join(match: re.Match[str]) -> str:
-    mark, text, start = match[0], match.string, match.start()
-    before, after = text[start - 1 : start], text[match.end() : match.end() + 1]
-    if not before.isalnum():
-        return mark
-    if len(mark) == 2:
-        return "  "
-    if mark == ",":
-        return _JOINER if before.isdigit() and after.isdigit() else mark
-    return _JOINER if after.isalnum() else mark
 
 
 @lru_cache(maxsize=100_000)

@@ -6,6 +6,7 @@ from hashlib import blake2b
 
 from pipeline.article import EnrichedArticle, milliseconds
 
+SUGGESTION_MARK = "\0"
 _TIE_BITS = 25
 
 
@@ -30,6 +31,15 @@ def stated_sentiments(article: EnrichedArticle) -> list[str]:
     return sorted(
         {ticker.stated_sentiment for ticker in article.tickers if ticker.stated_sentiment}
     )
+
+
+def suggestions(article: EnrichedArticle) -> list[str]:
+    """What suggestions look up: each name in lower case, and the name as it is behind it."""
+    return [
+        f"{name.lower()}{SUGGESTION_MARK}{name}"
+        for names in (article.symbols, article.people, article.organizations, article.places)
+        for name in names
+    ]
 
 
 def id_hash(article_id: str) -> int:

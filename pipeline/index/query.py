@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import msgspec
 
+from pipeline.article import StatedSentiment
 from pipeline.errors import ConfigurationError
 from pipeline.index.analysis import words
 
@@ -26,6 +29,9 @@ FACETS = {
 }
 """A facet's name, as in flags and results, and the document's field that it counts."""
 
+NAME_FACETS = frozenset({"person", "organization", "place"})
+"""Facets that are filtered by in any case: names are typed as they come."""
+
 MAX_RESULTS = 10_000
 """How deep a result can be paged through."""
 
@@ -35,13 +41,18 @@ MAX_TERMS = 64
 FACET_SIZE = 10
 """How many values a facet shows."""
 
+TITLE_BOOST = 3.0
+"""How much more a word counts in the title than in the text."""
+
 Sort = Literal["relevance", "newest", "oldest"]
 
 
-class Phrase(NamedTuple):
-    """Terms that stand one behind the other; a single word has one."""
+@dataclass(frozen=True)
+class Phrase:
+    """Terms that stand one behind the other; a single word has one. `text` is what was typed."""
 
     terms: tuple[str, ...]
+    text: str = field(default="", compare=False)
 
 
 class TextQuery(NamedTuple):
@@ -103,19 +114,76 @@ def parse_text(text: str) -> TextQuery:
         if is_or and not joins:
             joins = True
             continue
-        terms = tuple(word.term for word in words(clause["phrase"] or clause["word"] or ""))
-        if terms:
+        typed = clause["phrase"] or clause["word"] or ""
+        if terms := tuple(word.term for word in words(typed)):
+            phrase = Phrase(terms, typed)
             if clause["minus"]:
-                without.append(Phrase(terms))
+                without.append(phrase)
             elif joins:
-                groups[-1].append(Phrase(terms))
+                groups[-1].append(phrase)
             else:
-                groups.append([Phrase(terms)])
+                groups.append([phrase])
         joins = False
     parsed = TextQuery(tuple(tuple(group) for group in groups), tuple(without))
     if sum(len(phrase.terms) for phrase in (*parsed.phrases, *without)) > MAX_TERMS:
         raise ConfigurationError(f"the query has more than {MAX_TERMS} words")
     return parsed
+
+
+def selected(
+    filters: Mapping[str, list[str]], without: str = ""
+) -> dict[str, tuple[str, list[str]]]:
+    """For each facet that is filtered by, the document's field and the values it may have.
+
+    With a ticker, a stated sentiment is what is stated of that ticker, not of any other.
+
+    Args:
+        filters: see `Query.filters`.
+        without: a facet whose own filter is left out, as when its values are counted.
+
+    Raises:
+        ConfigurationError: there is no such facet.
+    """
+    for facet in filters:
+        if facet not in FACETS:
+            raise ConfigurationError(f"{facet}: no such facet; there are {', '.join(FACETS)}")
+    chosen = {facet: (FACETS[facet], values) for facet, values in filters.items()}
+    chosen.pop(without, None)
+    if "ticker" in chosen and "stated_sentiment" in chosen:
+        stated = stated_of(filters["ticker"])
+        levels = filters["stated_sentiment"]
+        pairs = [pair for level in levels for pair in stated.get(level, ())]
+        chosen["stated_sentiment"] = ("ticker_sentiments", pairs)
+    return chosen
+
+
+def stated_of(tickers: Sequence[str]) -> dict[str, list[str]]:
+    """For each level of stated sentiment, the values of `ticker_sentiments` that say it."""
+    levels = get_args(StatedSentiment)
+    return {level: [f"{ticker}:{level}" for ticker in tickers] for level in levels}
+
+
+def page_start(query: Query) -> int:
+    """How many results stand before the page that a query asks for.
+
+    Raises:
+        ConfigurationError: its `after` did not come from a search, or it goes too deep.
+    """
+    offset = decode_offset(query.after)
+    if not 0 <= query.size <= MAX_RESULTS or offset >= MAX_RESULTS:
+        raise ConfigurationError(f"results go {MAX_RESULTS:,} deep: narrow the query instead")
+    return offset
+
+
+def page_size(query: Query) -> int:
+    """How many hits a page may have: the last one ends at MAX_RESULTS."""
+    return min(query.size, MAX_RESULTS - decode_offset(query.after))
+
+
+def page_after(offset: int, shown: int, total: int) -> str | None:
+    """`next` of a page, null when it is the last."""
+    more = shown and offset + shown < min(total, MAX_RESULTS)
+    return encode_offset(offset + shown) if more else None
 
 
 def parse_day(value: str, *, last: bool = False) -> datetime:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -20,29 +22,37 @@ COMMIT_SECONDS = 1.0
 _decoder = msgspec.json.Decoder(EnrichedArticle)
 
 
-class Sink:
-    """Collects documents and writes them. Nothing handed in is durable before `flush` returns."""
+T = TypeVar("T")
 
-    def __init__(self, writer: IndexWriter) -> None:
+
+class Sink(Generic[T]):
+    """Collects documents and writes them. Nothing handed in is durable before `flush` returns.
+
+    Args:
+        writer: where they are written to.
+        refuse: called with each record that can't become a document, and why.
+    """
+
+    def __init__(self, writer: IndexWriter, refuse: Callable[[T, Rejected], None]) -> None:
         self._writer = writer
+        self._refuse = refuse
         self._batch: list[EnrichedArticle] = []
+        self._records: list[T] = []
         self._bytes = 0
         self._added = False
         self._due = 0.0
 
-    def add(self, value: bytes) -> None:
-        """Hands in one record of the enriched topic.
-
-        Raises:
-            Rejected: it is no EnrichedArticle.
-        """
+    def add(self, value: bytes, record: T) -> None:
+        """Hands in the value of one record of the enriched topic, and the record for `refuse`."""
         try:
             article = _decoder.decode(value)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise Rejected("malformed_record", f"not an EnrichedArticle: {error}") from None
+            self._refuse(record, Rejected("malformed_record", f"not an EnrichedArticle: {error}"))
+            return
         if not self._batch and not self._added:
             self._due = time.monotonic() + COMMIT_SECONDS
         self._batch.append(article)
+        self._records.append(record)
         self._bytes += len(value)
         if len(self._batch) >= MAX_BATCH or self._bytes >= MAX_BATCH_BYTES:
             self._write()
@@ -61,7 +71,10 @@ class Sink:
 
     def _write(self) -> None:
         if self._batch:
-            self._writer.add(self._batch)
+            for refusal in self._writer.add(self._batch):
+                error = Rejected(refusal.reason, refusal.message)
+                self._refuse(self._records[refusal.position], error)
             self._added = True
             self._batch.clear()
+            self._records.clear()
             self._bytes = 0

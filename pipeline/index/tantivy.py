@@ -11,26 +11,38 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 import tantivy
 
-from pipeline.article import EnrichedArticle, StatedSentiment, milliseconds
+from pipeline.article import EnrichedArticle, milliseconds
 from pipeline.errors import ConfigurationError, IndexDamaged, InUse, StorageUnavailable
-from pipeline.index import Bucket, FacetValue, Histogram, Hit, SearchResult, histogram
+from pipeline.index import (
+    Bucket,
+    FacetValue,
+    Histogram,
+    Hit,
+    Refusal,
+    SearchResult,
+    histogram,
+)
+from pipeline.index.aggregations import by_time, terms, values
 from pipeline.index.analysis import ANALYZER, analyzer, prepare
-from pipeline.index.document import facets, id_hash, order
+from pipeline.index.document import SUGGESTION_MARK, facets, id_hash, order, suggestions
 from pipeline.index.highlight import highlight
 from pipeline.index.query import (
-    FACET_SIZE,
     FACETS,
-    MAX_RESULTS,
+    NAME_FACETS,
+    TITLE_BOOST,
     Query,
     TextQuery,
-    decode_offset,
-    encode_offset,
+    page_after,
+    page_size,
+    page_start,
     parse_text,
+    selected,
+    stated_of,
 )
 
 _STORAGE_ERRORS = {
@@ -45,8 +57,6 @@ _STORAGE_ERRORS = {
 
 POINTER = "current"
 _NUMBERED = "[0-9]" * 6 + "-*"
-TITLE_BOOST = 3.0
-"""How much more a word counts in the title than in the text."""
 
 HEAP_BYTES = 96_000_000
 """Memory for documents that are not yet in a segment."""
@@ -56,8 +66,6 @@ _FOOTER = (1337).to_bytes(4, "little")
 
 _Clause = tuple[tantivy.Occur, tantivy.Query]
 
-_SUGGESTED = ("symbols", "people", "organizations", "places")
-_NAMES = ("person", "organization", "place")
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(EnrichedArticle)
 
@@ -158,9 +166,7 @@ class TantivyIndex:
     def search(self, query: Query) -> SearchResult:
         """See `Index.search`."""
         begun = time.perf_counter()
-        offset = decode_offset(query.after)
-        if query.size < 0 or query.size > MAX_RESULTS or offset >= MAX_RESULTS:
-            raise ConfigurationError(f"results go {MAX_RESULTS:,} deep: narrow the query instead")
+        offset = page_start(query)
         self._follow()
         text = parse_text(query.text)
         clauses = self._filter_clauses(query)
@@ -170,14 +176,13 @@ class TantivyIndex:
             total, hits = self._hits(everything, query, text, offset)
             counted, days = self._counts(query, base, clauses, everything)
             shown = self._histogram(everything, days)
-        more = hits and offset + len(hits) < min(total, MAX_RESULTS)
         return SearchResult(
             total=total,
             took_ms=round((time.perf_counter() - begun) * 1000, 1),
             hits=hits,
             facets=counted,
             histogram=shown,
-            next=encode_offset(offset + len(hits)) if more else None,
+            next=page_after(offset, len(hits), total),
         )
 
     def get(self, article_id: str) -> EnrichedArticle | None:
@@ -197,7 +202,7 @@ class TantivyIndex:
                 "names", prefix.lower(), self._visible()[0][1], limit=1_000
             )
         terms.sort(key=lambda term: (-term[1], term[0]))
-        return [FacetValue(name.split("\0")[1], count) for name, count in terms[:size]]
+        return [FacetValue(name.split(SUGGESTION_MARK)[1], count) for name, count in terms[:size]]
 
     def count(self) -> int:
         """See `Index.count`."""
@@ -238,34 +243,29 @@ class TantivyIndex:
         return _any([tantivy.Query.boost_query(of("title"), TITLE_BOOST), of("text")])
 
     def _filter_clauses(self, query: Query, without: str = "") -> dict[str, _Clause]:
-        clauses = {}
-        for facet, values in query.filters.items():
-            if facet == without:
-                continue
-            if facet not in FACETS:
-                raise ConfigurationError(f"{facet}: no such facet; there are {', '.join(FACETS)}")
-            field = FACETS[facet]
-            chosen: Sequence[str] = values
-            if facet in _NAMES:
-                chosen = [name for value in values for name in self._as_written(value)]
-            tickers = query.filters.get("ticker")
-            if facet == "stated_sentiment" and tickers and without != "ticker":
-                # With a ticker, what is stated of that ticker is meant.
-                field = "ticker_sentiments"
-                chosen = [f"{ticker}:{value}" for ticker in tickers for value in values]
-            terms = tantivy.Query.term_set_query(self._schema, field, chosen)
-            clauses[facet] = (tantivy.Occur.Must, tantivy.Query.const_score_query(terms, 0.0))
-        return clauses
+        return {
+            facet: (tantivy.Occur.Must, self._any_of(field, self._as_written(facet, values)))
+            for facet, (field, values) in selected(query.filters, without).items()
+        }
 
-    def _as_written(self, name: str) -> list[str]:
-        """The spellings, in other cases, of a name that the index has."""
-        found = self._searcher.terms_with_prefix("names", name.lower() + "\0")
-        return [name, *(term.split("\0")[1] for term, _ in found)]
+    def _any_of(self, field: str, values: Sequence[str]) -> tantivy.Query:
+        terms = tantivy.Query.term_set_query(self._schema, field, values)
+        return tantivy.Query.const_score_query(terms, 0.0)
+
+    def _as_written(self, facet: str, values: Sequence[str]) -> Sequence[str]:
+        """The values of a filter; names in all spellings, by case, that the index has."""
+        if facet not in NAME_FACETS:
+            return values
+        spellings = list(values)
+        for name in values:
+            found = self._searcher.terms_with_prefix("names", name.lower() + SUGGESTION_MARK)
+            spellings += [term.split(SUGGESTION_MARK)[1] for term, _ in found]
+        return spellings
 
     def _hits(
         self, everything: tantivy.Query, query: Query, text: TextQuery, offset: int
     ) -> tuple[int, list[Hit]]:
-        size = min(query.size, MAX_RESULTS - offset)
+        size = page_size(query)
         ranked = query.sort == "relevance" and bool(text.groups)
         by_date: dict[str, Any] = {
             "order_by_field": "order",
@@ -301,14 +301,14 @@ class TantivyIndex:
         everything: tantivy.Query,
     ) -> tuple[dict[str, list[FacetValue]], dict[int, int]]:
         """The facets, each counted without its own filter, and the hits by day."""
-        free = {name: _terms(FACETS[name]) for name in FACETS if name not in clauses}
+        free = {name: terms(FACETS[name]) for name in FACETS if name not in clauses}
         answer = self._searcher.aggregate(everything, free | {"days": _over_time(histogram.DAY)})
-        days = _by_time(answer.pop("days"))
+        days = by_time(answer.pop("days")["buckets"])
         for name in clauses:
             others = base + list(self._filter_clauses(query, name).values())
             counted = tantivy.Query.boolean_query(others)
-            answer |= self._searcher.aggregate(counted, {name: _terms(FACETS[name])})
-        facets = {name: _values(answer[name]["buckets"]) for name in FACETS}
+            answer |= self._searcher.aggregate(counted, {name: terms(FACETS[name])})
+        facets = {name: values(answer[name]["buckets"]) for name in FACETS}
         if tickers := query.filters.get("ticker"):
             facets["stated_sentiment"] = self._stated(query, base, tickers)
         return facets, days
@@ -319,12 +319,11 @@ class TantivyIndex:
         """How many articles state each level of one of the tickers, not of any other."""
         others = base + list(self._filter_clauses(query, "stated_sentiment").values())
         counts = []
-        for level in get_args(StatedSentiment):
-            stated = [f"{ticker}:{level}" for ticker in tickers]
-            terms = tantivy.Query.term_set_query(self._schema, "ticker_sentiments", stated)
-            both = tantivy.Query.boolean_query([*others, (tantivy.Occur.Must, terms)])
+        for level, stated in stated_of(tickers).items():
+            of_level = (tantivy.Occur.Must, self._any_of("ticker_sentiments", stated))
+            both = tantivy.Query.boolean_query([*others, of_level])
             counts.append({"key": level, "doc_count": self._total(both)})
-        return _values([count for count in counts if count["doc_count"]])
+        return values(counts)
 
     def _total(self, query: tantivy.Query) -> int:
         return self._searcher.search(query, 1).count  # type: ignore[attr-defined,no-any-return]
@@ -332,7 +331,10 @@ class TantivyIndex:
     def _histogram(self, everything: tantivy.Query, days: Mapping[int, int]) -> Histogram:
         if histogram.wants_hours(days):
             answer = self._searcher.aggregate(everything, {"hours": _over_time(histogram.HOUR)})
-            name, counts = "1h", histogram.label(_by_time(answer["hours"]), histogram.HOUR)
+            name, counts = (
+                "1h",
+                histogram.label(by_time(answer["hours"]["buckets"]), histogram.HOUR),
+            )
         else:
             name, counts = histogram.merge(days)
         return Histogram(name, [Bucket(start, count) for start, count in counts])
@@ -359,8 +361,8 @@ class TantivyWriter:
         self._uncommitted: dict[str, int] = {}
         self._refresh()
 
-    def add(self, articles: Sequence[EnrichedArticle]) -> None:
-        """See `IndexWriter.add`."""
+    def add(self, articles: Sequence[EnrichedArticle]) -> Sequence[Refusal]:
+        """See `IndexWriter.add`; none is refused."""
         assert self._writer is not None
         latest: dict[str, EnrichedArticle] = {}
         for article in articles:
@@ -377,6 +379,7 @@ class TantivyWriter:
                     self._writer.delete_documents_by_term("id", key)
                 self._writer.add_document(_document(article))
                 self._uncommitted[key] = article.revision
+        return ()
 
     def commit(self) -> None:
         """See `IndexWriter.commit`."""
@@ -472,12 +475,11 @@ def _document(article: EnrichedArticle) -> tantivy.Document:
     if article.title:
         document.add_text("title", prepare(article.title))
     document.add_text("text", prepare(article.text))
-    for field, values in facets(article).items():
-        for value in values:
+    for field, labels in facets(article).items():
+        for value in labels:
             document.add_text(field, value)
-    for field in _SUGGESTED:
-        for name in getattr(article, field):
-            document.add_text("names", f"{name.lower()}\0{name}")
+    for name in suggestions(article):
+        document.add_text("names", name)
     if article.published_at is not None:
         document.add_integer("published", milliseconds(article.published_at))
     if (key := order(article)) is not None:
@@ -489,23 +491,8 @@ def _any(queries: Sequence[tantivy.Query]) -> tantivy.Query:
     return tantivy.Query.boolean_query([(tantivy.Occur.Should, query) for query in queries])
 
 
-def _terms(field: str) -> dict[str, Any]:
-    # More than are shown, so that which of several equal ones is shown does not depend on segments.
-    return {"terms": {"field": field, "size": FACET_SIZE * 5}}
-
-
 def _over_time(width: int) -> dict[str, Any]:
     return {"histogram": {"field": "published", "interval": width, "min_doc_count": 1}}
-
-
-def _by_time(answer: Mapping[str, Any]) -> dict[int, int]:
-    return {int(bucket["key"]): bucket["doc_count"] for bucket in answer["buckets"]}
-
-
-def _values(buckets: Sequence[Mapping[str, Any]]) -> list[FacetValue]:
-    values = [FacetValue(bucket["key"], bucket["doc_count"]) for bucket in buckets]
-    values.sort(key=lambda value: (-value.count, value.value))
-    return values[:FACET_SIZE]
 
 
 @contextmanager

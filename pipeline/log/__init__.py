@@ -21,7 +21,8 @@ class Record(NamedTuple):
     """What is published: a key, a value, headers.
 
     `digest` tells versions of a key apart: a version that the topic has taken before is not taken
-    again. `revision` orders them: a topic takes none that is not newer than what it has.
+    again. `revision` orders them: a topic takes none that is not newer than what it has. Only the
+    embedded log looks at the two; see `pipeline.log.kafka`.
     """
 
     key: str | None
@@ -32,7 +33,10 @@ class Record(NamedTuple):
 
 
 class Message(NamedTuple):
-    """What is consumed: a record and where it stands. `timestamp` is milliseconds since 1970."""
+    """What is consumed: a record and where it stands. `timestamp` is milliseconds since 1970.
+
+    Bytes of a key that are no UTF-8 are there as lone surrogates, as `surrogateescape` has it.
+    """
 
     topic: str
     partition: int
@@ -64,8 +68,16 @@ class Consumer(Protocol):
         """These and all before them are done with: call it when their results are durable."""
         ...
 
+    def wait(self, seconds: float) -> None:
+        """Sleeps without losing its place in the group, while records can't be taken."""
+        ...
+
     def lag(self) -> int:
         """How many records stand behind the position."""
+        ...
+
+    def close(self) -> None:
+        """Makes room for the next consumer of its group; what is not committed is read again."""
         ...
 
 
@@ -107,8 +119,13 @@ def open_log(settings: Settings, *, create: bool = True) -> Log:
         ConfigurationError: no such kind of log; or it does not exist and `create` is false.
         StorageUnavailable: it can't be opened or made.
     """
+    if settings.log_url.startswith("kafka:"):
+        from pipeline.log.kafka import KafkaLog
+        from pipeline.log.kafka_client import servers_of
+
+        return KafkaLog(servers_of(settings.log_url))
     from pipeline.log.sqlite import SqliteLog
 
     if not settings.log_url.startswith("sqlite:"):
-        raise ConfigurationError("NEWSLOOM_LOG: expected sqlite:///PATH")
+        raise ConfigurationError("NEWSLOOM_LOG: expected sqlite:///PATH or kafka://HOST:PORT")
     return SqliteLog(path_of(settings.log_url, "sqlite"), create=create)

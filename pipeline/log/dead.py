@@ -125,11 +125,16 @@ def _revision(value: bytes) -> int | None:
         return None
 
 
+def readable(key: str | None) -> str | None:
+    """A key for people and JSON: bytes that are no UTF-8 (see `Message`) become U+FFFD."""
+    return None if key is None else key.encode(errors="surrogateescape").decode(errors="replace")
+
+
 def _letter(message: Message) -> DeadLetter:
     headers = {name: value.decode(errors="replace") for name, value in message.headers}
     return DeadLetter(
         ref=_ref(message),
-        key=message.key,
+        key=readable(message.key),
         error=headers[ERROR_TYPE],
         message=headers[ERROR_MESSAGE],
         stage=headers[ERROR_STAGE],

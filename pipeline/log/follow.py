@@ -9,6 +9,7 @@ import msgspec
 from pipeline.article import ARTICLES_DEAD, ARTICLES_ENRICHED, EnrichedArticle
 from pipeline.errors import ConfigurationError
 from pipeline.log import TOPICS, Log, Message
+from pipeline.log.dead import readable
 
 WAIT_SECONDS = 1.0
 
@@ -63,7 +64,7 @@ def _has_ticker(message: Message, tickers: Collection[str]) -> bool:
 
 def _dead_line(message: Message) -> bytes:
     line = {
-        "key": message.key,
+        "key": readable(message.key),
         "headers": {name: value.decode(errors="replace") for name, value in message.headers},
         "value": message.value.decode(errors="replace"),
     }

@@ -259,5 +259,12 @@ class _SqliteConsumer:
         if self._group is not None and messages:
             self._log._commit(self._topic, self._group, messages[-1].offset)
 
+    def wait(self, seconds: float) -> None:
+        """See `Consumer.wait`: nobody else can take its place here."""
+        time.sleep(seconds)
+
     def lag(self) -> int:
         return self._log._count_from(self._topic, self._next)
+
+    def close(self) -> None:
+        """See `Consumer.close`: here nothing is held."""

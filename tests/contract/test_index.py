@@ -12,17 +12,27 @@ import pytest
 from pipeline.article import EnrichedArticle, Sentiment, Ticker
 from pipeline.errors import ConfigurationError
 from pipeline.index import Index, SearchResult
+from pipeline.index.elasticsearch import ElasticsearchIndex
+from pipeline.index.elasticsearch.setup import setup_index
+from pipeline.index.elasticsearch.writer import ElasticsearchWriter
 from pipeline.index.query import MAX_RESULTS, Query
 from pipeline.index.tantivy import TantivyIndex, open_writer
 from tests.conftest import enriched
+from tests.servers.indices import FreshAlias
 
 Fill = Callable[..., Index]
 
 
-@pytest.fixture(params=["tantivy"])
-def fill(tmp_path: Path) -> Fill:
+@pytest.fixture(params=["tantivy", "elasticsearch"])
+def fill(request: pytest.FixtureRequest) -> Fill:
     """Writes articles, batch by batch, and gives the index."""
+    name = f"fill_{request.param}"
+    chosen: Fill = request.getfixturevalue(name)
+    return chosen
 
+
+@pytest.fixture
+def fill_tantivy(tmp_path: Path) -> Fill:
     def write(*batches: Sequence[EnrichedArticle]) -> Index:
         writer, _ = open_writer(tmp_path / "index")
         for batch in batches:
@@ -30,6 +40,23 @@ def fill(tmp_path: Path) -> Fill:
             writer.commit()
         writer.close()
         return TantivyIndex(tmp_path / "index")
+
+    return write
+
+
+@pytest.fixture
+def fill_elasticsearch(fresh_alias: FreshAlias) -> Fill:
+    client, alias = fresh_alias
+
+    def write(*batches: Sequence[EnrichedArticle]) -> Index:
+        setup_index(client, alias)
+        writer = ElasticsearchWriter(client, alias)
+        for batch in batches:
+            assert not writer.add(batch)
+            writer.commit()
+        writer.close()
+        client.indices.refresh(index=alias)
+        return ElasticsearchIndex(client, alias)
 
     return write
 
@@ -161,15 +188,12 @@ def test_by_date_the_undated_come_last(fill: Fill) -> None:
 
 
 def test_equal_dates_have_the_same_order_however_they_were_written(
-    fill: Fill, tmp_path: Path
+    fill: Fill, fill_tantivy: Fill
 ) -> None:
     articles = [enriched(str(n)) for n in range(30)]
-    forward = ids(fill(articles).search(Query(size=30)))
-    writer, _ = open_writer(tmp_path / "other")
-    for article in reversed(articles):
-        writer.add([article])
-        writer.commit()
-    assert ids(TantivyIndex(tmp_path / "other").search(Query(size=30))) == forward
+    forward = ids(fill_tantivy(articles).search(Query(size=30)))
+    newer = [enriched(article.id, revision=2) for article in reversed(articles)]
+    assert ids(fill(*([article] for article in newer)).search(Query(size=30))) == forward
 
 
 def test_pages_follow_each_other_without_gap_or_repetition(fill: Fill) -> None:

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import random
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from pipeline.article import ARTICLES_ENRICHED, ARTICLES_RAW
+from pipeline.article import ARTICLES_ENRICHED, ARTICLES_RAW, MAX_RECORD_BYTES
 from pipeline.log import Log, Outcome, Record
+from pipeline.log.kafka import KafkaLog
 from pipeline.log.sqlite import SqliteLog
+from tests.servers.topics import empty_topics
 
 
-@pytest.fixture(params=["sqlite"])
-def log(tmp_path: Path) -> Log:
+@pytest.fixture(params=["sqlite", "kafka"])
+def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Log]:
+    """One of each kind, empty; Kafka's topics have one partition, so that order is total."""
+    if request.param == "sqlite":
+        opened: Log = SqliteLog(tmp_path / "log.db")
+    else:
+        broker = request.getfixturevalue("kafka_broker")
+        empty_topics(broker, partitions=1)
+        opened = KafkaLog([broker.address])
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def embedded_log(tmp_path: Path) -> SqliteLog:
+    """The one kind that knows what a topic has of a key."""
     return SqliteLog(tmp_path / "log.db")
 
 
@@ -42,6 +61,7 @@ def test_a_group_goes_on_behind_its_last_commit(log: Log) -> None:
     first = consumer.poll(2, 0)
     consumer.poll(1, 0)
     consumer.commit(first)
+    consumer.close()
     assert [m.key for m in log.consume(ARTICLES_RAW, "group").poll(10, 0)] == ["c", "d"]
     assert [m.key for m in log.consume(ARTICLES_RAW, "other").poll(10, 0)] == ["a", "b", "c", "d"]
 
@@ -52,6 +72,7 @@ def test_a_commit_never_goes_back(log: Log) -> None:
     messages = consumer.poll(3, 0)
     consumer.commit(messages)
     consumer.commit(messages[:1])
+    consumer.close()
     assert log.consume(ARTICLES_RAW, "group").poll(10, 0) == []
 
 
@@ -69,20 +90,70 @@ def test_lag_is_what_stands_behind_the_position(log: Log) -> None:
     assert consumer.lag() == 2
 
 
-def test_a_version_that_was_taken_before_is_not_taken_again(log: Log) -> None:
+def test_a_poll_waits_for_a_record_no_longer_than_it_may(log: Log) -> None:
+    consumer = log.consume(ARTICLES_RAW)
+    begun = time.monotonic()
+    assert consumer.poll(10, 0.3) == []
+    assert 0.3 <= time.monotonic() - begun < 3
+
+
+def test_a_consumer_that_waits_takes_nothing_and_loses_nothing(log: Log) -> None:
+    log.publish(ARTICLES_RAW, [record(key) for key in "abc"])
+    consumer = log.consume(ARTICLES_RAW, "group")
+    consumer.poll(1, 0)
+    begun = time.monotonic()
+    consumer.wait(0.5)
+    assert time.monotonic() - begun >= 0.5
+    assert [m.key for m in consumer.poll(10, 0)] == ["b", "c"]
+
+
+def test_nothing_is_read_where_nothing_is(log: Log) -> None:
+    log.publish(ARTICLES_RAW, [record("k")])
+    assert log.read(ARTICLES_RAW, 0, 1000) is None
+    assert log.read(ARTICLES_RAW, 7, 0) is None
+
+
+def test_a_record_may_lack_a_key_and_have_an_empty_value(log: Log) -> None:
+    log.publish(ARTICLES_RAW, [Record(None, b"", (("h", b""),))])
+    (message,) = log.consume(ARTICLES_RAW).poll(10, 0)
+    assert (message.key, message.value, message.headers) == (None, b"", (("h", b""),))
+
+
+def test_the_largest_record_gets_through(log: Log) -> None:
+    value = random.Random(0).randbytes(MAX_RECORD_BYTES)
+    log.publish(ARTICLES_RAW, [record("large", value)])
+    (message,) = log.consume(ARTICLES_RAW).poll(10, 0)
+    assert message.value == value
+
+
+def test_a_group_that_never_committed_begins_at_the_beginning(log: Log) -> None:
+    log.publish(ARTICLES_RAW, [record("a")])
+    consumer = log.consume(ARTICLES_RAW, "new")
+    assert consumer.lag() == 1
+    assert [m.key for m in consumer.poll(10, 0)] == ["a"]
+    assert consumer.lag() == 0
+
+
+def test_the_embedded_log_does_not_take_again_a_version_that_it_took_before(
+    embedded_log: SqliteLog,
+) -> None:
     first, second = record("k", digest=b"1"), record("k", digest=b"2")
-    assert log.publish(ARTICLES_RAW, [first, first, second]) == [
+    assert embedded_log.publish(ARTICLES_RAW, [first, first, second]) == [
         Outcome.APPENDED,
         Outcome.UNCHANGED,
         Outcome.APPENDED,
     ]
     # The first one again, although the second is the latest: both files are read again and again.
-    assert log.publish(ARTICLES_RAW, [first, second]) == [Outcome.UNCHANGED] * 2
-    assert log.publish(ARTICLES_RAW, [record("other", digest=b"1")]) == [Outcome.APPENDED]
+    assert embedded_log.publish(ARTICLES_RAW, [first, second]) == [Outcome.UNCHANGED] * 2
+    assert embedded_log.publish(ARTICLES_RAW, [record("other", digest=b"1")]) == [Outcome.APPENDED]
 
 
-def test_no_older_revision_stands_behind_a_newer_one(log: Log) -> None:
-    outcomes = log.publish(ARTICLES_ENRICHED, [record("k", revision=r) for r in (5, 4, 5, 6)])
+def test_in_the_embedded_log_no_older_revision_stands_behind_a_newer_one(
+    embedded_log: SqliteLog,
+) -> None:
+    outcomes = embedded_log.publish(
+        ARTICLES_ENRICHED, [record("k", revision=r) for r in (5, 4, 5, 6)]
+    )
     assert outcomes == [
         Outcome.APPENDED,
         Outcome.SUPERSEDED,

@@ -122,9 +122,9 @@ def test_the_sink_writes_by_count_and_commits_when_it_is_flushed(tmp_path: Path)
     import msgspec
 
     writer, _ = open_writer(tmp_path)
-    sink = Sink(writer)
+    sink: Sink[None] = Sink(writer, lambda record, error: pytest.fail(str(error)))
     for number in range(2500):
-        sink.add(msgspec.json.encode(enriched(str(number))))
+        sink.add(msgspec.json.encode(enriched(str(number))), None)
     assert not TantivyIndex(tmp_path).count()
     sink.flush()
     assert TantivyIndex(tmp_path).count() == 2500

@@ -1,0 +1,243 @@
+"""The distributed index: Elasticsearch, behind an alias."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+from typing import Any
+
+import elasticsearch
+from elasticsearch import Elasticsearch
+
+from pipeline.article import EnrichedArticle, milliseconds
+from pipeline.index import Bucket, FacetValue, Histogram, Hit, SearchResult, histogram
+from pipeline.index.aggregations import by_time, terms, values
+from pipeline.index.document import SUGGESTION_MARK
+from pipeline.index.elasticsearch.client import ALIAS, errors_named
+from pipeline.index.elasticsearch.document import FIELDS, PATHS, decode
+from pipeline.index.highlight import highlight
+from pipeline.index.query import (
+    NAME_FACETS,
+    TITLE_BOOST,
+    Phrase,
+    Query,
+    TextQuery,
+    page_after,
+    page_size,
+    page_start,
+    parse_text,
+    selected,
+    stated_of,
+)
+
+_Clause = dict[str, Any]
+_VISIBLE: _Clause = {"term": {"withdrawn": False}}
+_ANY_CASE = {facet: f"{FIELDS[facet]}.any_case" for facet in NAME_FACETS}
+_SEARCHED_ONLY = ["names", "order", "stated_sentiments"]
+
+
+class ElasticsearchIndex:
+    """Implements `pipeline.index.Index` for what is behind `alias`.
+
+    Every method raises IndexUnavailable while the servers do not answer, and ConfigurationError
+    when there is no such alias.
+    """
+
+    def __init__(self, client: Elasticsearch, alias: str = ALIAS) -> None:
+        self._client = client
+        self._alias = alias
+
+    def search(self, query: Query) -> SearchResult:
+        """See `Index.search`."""
+        begun = time.perf_counter()
+        offset = page_start(query)
+        text = parse_text(query.text)
+        filters = _filters(query)
+        ranked = query.sort == "relevance" and bool(text.groups)
+        matching = _matching(query, text)
+        answer = self._ask(
+            query={"bool": matching},
+            # Filters come after the query, so that each facet can be counted without its own.
+            post_filter=_all_of(filters.values()),
+            aggs=_facets(query) | {"found": _over_time(filters, "1d")},
+            from_=offset,
+            size=page_size(query),
+            sort=_sort(query, ranked=ranked),
+            source_excludes=_SEARCHED_ONLY,
+            # The same words are answered by the same copies, so that pages fit each other.
+            preference=blake2b(query.text.encode(errors="replace"), digest_size=8).hexdigest(),
+        )
+        total = answer["hits"]["total"]["value"]
+        hits = [_hit(found, text) for found in answer["hits"]["hits"]]
+        counted = answer["aggregations"]
+        days = by_time(counted["found"]["found"]["buckets"])
+        return SearchResult(
+            total=total,
+            took_ms=round((time.perf_counter() - begun) * 1000, 1),
+            hits=hits,
+            facets={name: values(_buckets(counted[name][name])) for name in FIELDS},
+            histogram=self._histogram(days, matching, filters),
+            next=page_after(offset, len(hits), total),
+        )
+
+    def get(self, article_id: str) -> EnrichedArticle | None:
+        """See `Index.get`."""
+        with errors_named(self._client, self._alias):
+            try:
+                found = self._client.get(
+                    index=self._alias, id=article_id, source_excludes=_SEARCHED_ONLY
+                )
+            except elasticsearch.NotFoundError as error:
+                if "found" not in error.body:  # then it is the index that is not there
+                    raise
+                return None
+        article = decode(found["_source"])
+        return None if article.withdrawn else article
+
+    def suggest(self, prefix: str, size: int = 10) -> list[FacetValue]:
+        """See `Index.suggest`."""
+        begins = prefix.lower()
+        pattern = re.sub(r"[^0-9A-Za-z]", r"\\\g<0>", begins) + ".*"
+        if len(pattern) > _MAX_PATTERN:
+            return []
+        answer = self._ask(
+            query={"bool": {"filter": [_VISIBLE, {"prefix": {"names": begins}}]}},
+            aggs={"names": {"terms": {"field": "names", "include": pattern, "size": max(size, 1)}}},
+            size=0,
+        )
+        return [
+            FacetValue(bucket["key"].split(SUGGESTION_MARK)[1], bucket["doc_count"])
+            for bucket in answer["aggregations"]["names"]["buckets"][:size]
+        ]
+
+    def count(self) -> int:
+        """See `Index.count`."""
+        answer = self._ask(query=_VISIBLE, size=0)
+        total: int = answer["hits"]["total"]["value"]
+        return total
+
+    def _histogram(
+        self, days: Mapping[int, int], matching: _Clause, filters: Mapping[str, _Clause]
+    ) -> Histogram:
+        if histogram.wants_hours(days):
+            answer = self._ask(
+                query={"bool": matching}, aggs={"found": _over_time(filters, "1h")}, size=0
+            )
+            hours = by_time(answer["aggregations"]["found"]["found"]["buckets"])
+            name, counts = "1h", histogram.label(hours, histogram.HOUR)
+        else:
+            name, counts = histogram.merge(days)
+        return Histogram(name, [Bucket(start, count) for start, count in counts])
+
+    def _ask(self, **body: Any) -> Any:
+        with errors_named(self._client, self._alias):
+            return self._client.search(
+                index=self._alias,
+                track_total_hits=True,
+                # Some of the results would look like all of them.
+                allow_partial_search_results=False,
+                **body,
+            ).body
+
+
+_MAX_PATTERN = 1_000
+"""The longest regular expression that Elasticsearch takes (index.max_regex_length)."""
+
+
+def _matching(query: Query, text: TextQuery) -> _Clause:
+    clauses: dict[str, list[_Clause]] = {
+        "filter": [_VISIBLE],
+        "must": [_any_of(map(_phrase, group)) for group in text.groups],
+        "must_not": [_phrase(phrase) for phrase in text.without],
+    }
+    bounds = {"gte": query.since, "lt": query.until}
+    if text.is_empty and query.text.strip():
+        # Nothing of it can be searched for: an answer with everything would be a wrong one.
+        clauses["filter"].append({"match_none": {}})
+    if published := {name: milliseconds(bound) for name, bound in bounds.items() if bound}:
+        published_at = published | {"format": "epoch_millis"}
+        clauses["filter"].append({"range": {"published_at": published_at}})
+    return clauses
+
+
+def _phrase(phrase: Phrase) -> _Clause:
+    """A phrase in title or text, as it was typed: the server makes the same terms of both sides.
+
+    With another release of its stemmer, too, a word is then found by itself.
+    """
+    return _any_of(
+        {"match_phrase": {field: {"query": phrase.text, "boost": boost}}}
+        for field, boost in (("title", TITLE_BOOST), ("text", 1.0))
+    )
+
+
+def _any_of(clauses: Iterable[_Clause]) -> _Clause:
+    return {"bool": {"should": list(clauses), "minimum_should_match": 1}}
+
+
+def _all_of(clauses: Iterable[_Clause]) -> _Clause:
+    return {"bool": {"filter": list(clauses)}}
+
+
+def _filters(query: Query, without: str = "") -> dict[str, _Clause]:
+    return {
+        facet: {"terms": {_ANY_CASE.get(facet) or PATHS.get(field, field): chosen}}
+        for facet, (field, chosen) in selected(query.filters, without).items()
+    }
+
+
+def _facets(query: Query) -> dict[str, _Clause]:
+    """Each facet, counted without its own filter."""
+    tickers = query.filters.get("ticker")
+    facets = {}
+    for name, field in FIELDS.items():
+        counted = terms(field)
+        if name == "stated_sentiment" and tickers:
+            levels = stated_of(tickers).items()
+            counted = {
+                "filters": {
+                    "filters": {
+                        level: {"terms": {"ticker_sentiments": stated}} for level, stated in levels
+                    }
+                }
+            }
+        facets[name] = {"filter": _all_of(_filters(query, name).values()), "aggs": {name: counted}}
+    return facets
+
+
+def _buckets(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The buckets of an aggregation, also of one that names them."""
+    buckets = answer["buckets"]
+    if isinstance(buckets, dict):
+        return [{"key": key, **bucket} for key, bucket in buckets.items()]
+    found: list[dict[str, Any]] = buckets
+    return found
+
+
+def _over_time(filters: Mapping[str, _Clause], width: str) -> _Clause:
+    by_width = {"field": "published_at", "fixed_interval": width, "min_doc_count": 1}
+    return {
+        "filter": _all_of(filters.values()),
+        "aggs": {"found": {"date_histogram": by_width}},
+    }
+
+
+def _sort(query: Query, *, ranked: bool) -> list[_Clause]:
+    direction = "asc" if query.sort == "oldest" else "desc"
+    by_date: list[_Clause] = [
+        {"order": {"order": direction, "missing": "_last"}},
+        {"id": {"order": "asc"}},
+    ]
+    return [{"_score": {"order": "desc"}}, *by_date] if ranked else by_date
+
+
+def _hit(found: Mapping[str, Any], text: TextQuery) -> Hit:
+    article = decode(found["_source"])
+    return Hit(
+        id=article.id,
+        score=found["_score"],
+        highlights=highlight(text, {"title": article.title, "text": article.text}),
+        article=article,
+    )

@@ -1,0 +1,107 @@
+"""What Elasticsearch must have before documents come: the index template, an index, its alias."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import Any
+
+import elasticsearch
+from elasticsearch import Elasticsearch
+
+from pipeline.errors import ConfigurationError
+from pipeline.index.elasticsearch.client import ALIAS, errors_named
+
+
+def setup_index(client: Elasticsearch, alias: str = ALIAS, *, check: bool = False) -> list[str]:
+    """Makes what is missing; what is there already stays, and its documents too.
+
+    Args:
+        client: see `connect`.
+        alias: what searches and the sink use.
+        check: only finds out what would be changed.
+
+    Returns:
+        What was changed, a line each; nothing when all was there.
+
+    Raises:
+        ConfigurationError: an index is in the way, or fits this release only when rebuilt.
+        IndexUnavailable: the servers do not answer or refuse our credentials.
+    """
+    wanted = template(alias)
+    with errors_named(client, alias):
+        return [
+            *_template(client, alias, wanted, check=check),
+            *_index(client, alias, wanted["template"]["mappings"], check=check),
+        ]
+
+
+def template(alias: str = ALIAS) -> dict[str, Any]:
+    """The index template for all indices behind `alias`."""
+    text = files(__package__).joinpath("index-template.json").read_text(encoding="utf-8")
+    wanted: dict[str, Any] = json.loads(text)
+    return wanted | {"index_patterns": [f"{alias}-*"]}
+
+
+def _template(
+    client: Elasticsearch, alias: str, wanted: dict[str, Any], *, check: bool
+) -> list[str]:
+    try:
+        found = client.indices.get_index_template(name=alias).body["index_templates"]
+    except elasticsearch.NotFoundError:
+        found = []
+    current = found[0]["index_template"] if found else {}
+    if _plain({name: current.get(name) for name in wanted}) == _plain(wanted):
+        return []
+    if not check:
+        client.indices.put_index_template(name=alias, **wanted)
+    return [f"index template {alias}: {'updated' if found else 'created'}"]
+
+
+def _index(
+    client: Elasticsearch, alias: str, mappings: dict[str, Any], *, check: bool
+) -> list[str]:
+    if not client.indices.exists_alias(name=alias):
+        if client.indices.exists(index=alias):
+            raise ConfigurationError(
+                f"{alias} is an index, where an alias is wanted: delete it, it has no documents "
+                "of newsloom's"
+            )
+        return _first_index(client, alias, check=check)
+    changes = []
+    for name, index in client.indices.get_mapping(index=alias).body.items():
+        has = index["mappings"].get("properties", {})
+        missing = {}
+        for field, mapping in mappings["properties"].items():
+            if field not in has:
+                missing[field] = mapping
+            elif _plain(has[field]) != _plain(mapping):
+                raise ConfigurationError(
+                    f"{name}: the mapping of {field} is of another release; `newsloom reindex` "
+                    "makes the index anew"
+                )
+        if missing:
+            if not check:
+                client.indices.put_mapping(index=name, properties=missing)
+            changes.append(f"index {name}: mapped {', '.join(missing)}")
+    return changes
+
+
+def _first_index(client: Elasticsearch, alias: str, *, check: bool) -> list[str]:
+    name = f"{alias}-000001"
+    if client.indices.exists(index=name):
+        if not check:
+            client.indices.put_alias(index=name, name=alias, is_write_index=True)
+        return [f"alias {alias}: created for {name}"]
+    if not check:
+        client.indices.create(index=name, aliases={alias: {"is_write_index": True}})
+    return [f"index {name}: created", f"alias {alias}: created for {name}"]
+
+
+def _plain(value: Any) -> Any:
+    """`value` as Elasticsearch gives it back: settings come back as strings."""
+    if isinstance(value, dict):
+        return {name: _plain(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_plain(member) for member in value]
+    return str(value).lower() if isinstance(value, bool) else str(value)

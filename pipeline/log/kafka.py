@@ -1,0 +1,325 @@
+"""The distributed log: topics of a Kafka cluster, through kafka-python.
+
+What is different from the embedded log:
+
+- A topic can't be asked what it has of a key. So a record's `digest` and `revision` are not looked
+  at, and each published record is appended. Producing the same again is harmless: it has the same
+  id, and whoever enriches keeps the newest revision of each id and publishes none that is older.
+- A publication that failed may have appended some of its records; trying it again appends them
+  again. That is harmless for the same reason.
+- Order holds for each key, not for a whole topic: a key's records are in one partition.
+- The members of a group share the partitions. A consumer that does not poll for `POLL_SECONDS`, or
+  whose process is dead for `SESSION_SECONDS`, loses its partitions to the others.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import errors as kafka_errors
+from kafka.structs import OffsetAndMetadata
+
+from pipeline.article import MAX_RECORD_BYTES
+from pipeline.errors import StorageUnavailable, Terminal
+from pipeline.log import Consumer, Message, Outcome, Record
+from pipeline.log.kafka_client import (
+    ANSWER_SECONDS,
+    DELIVERY_SECONDS,
+    connect_consumer,
+    connect_producer,
+    errors_named,
+    raise_named,
+)
+
+MAX_UNACKNOWLEDGED_BYTES = 32_000_000
+"""Values handed to the producer before the broker has acknowledged them: kafka-python itself would
+hold any number."""
+
+SLICE_SECONDS = 0.25
+"""The longest wait that a signal does not interrupt."""
+
+_FOREIGN_BYTES = "surrogateescape"
+"""Keys that others made need not be UTF-8; a dead letter has to have the same bytes again."""
+
+_logger = logging.getLogger(__name__)
+
+
+class KafkaLog:
+    """Implements `pipeline.log.Log`. Connects when it is first used.
+
+    Args:
+        servers: `host:port` of one or more brokers, through which the others are found.
+    """
+
+    def __init__(self, servers: Sequence[str]) -> None:
+        self._servers = list(servers)
+        self._producer: KafkaProducer | None = None
+        self._reader: KafkaConsumer | None = None
+        self._known: set[str] = set()
+        self._consumers: list[_KafkaConsumer] = []
+
+    def publish(self, topic: str, records: Sequence[Record]) -> list[Outcome]:
+        """See `Log.publish`; every in-sync replica has the records on return.
+
+        Raises:
+            Terminal: a record is too large or invalid; the message names it.
+            ConfigurationError: there is no such topic.
+            StorageUnavailable: no acknowledgement came; some records may have been appended.
+        """
+        for record in records:
+            if len(record.value) > MAX_RECORD_BYTES:
+                raise Terminal(
+                    f"{topic}: the record {record.key} has {len(record.value):,} bytes,"
+                    f" the most is {MAX_RECORD_BYTES:,}"
+                )
+        if records:
+            self._require(topic)
+        for batch in _bounded(records, MAX_UNACKNOWLEDGED_BYTES):
+            self._deliver(topic, batch)
+        return [Outcome.APPENDED] * len(records)
+
+    def _deliver(self, topic: str, records: Sequence[Record]) -> None:
+        try:
+            with errors_named(self._servers, topic):
+                producer = self._producer = self._producer or connect_producer(self._servers)
+                sent = [
+                    producer.send(
+                        topic,
+                        key=_encode_key(record.key),
+                        value=record.value,
+                        headers=list(record.headers),
+                    )
+                    for record in records
+                ]
+                producer.flush(timeout=DELIVERY_SECONDS + ANSWER_SECONDS)
+            for record, future in zip(records, sent, strict=True):
+                if future.failed():
+                    raise_named(
+                        future.exception, self._servers, f"{topic}: the record {record.key}"
+                    )
+        except BaseException:
+            # What it still holds would come after the records of the next try.
+            if self._producer is not None:
+                self._producer.close(timeout=0)
+                self._producer = None
+            raise
+
+    def consume(self, topic: str, group: str | None = None, *, from_end: bool = False) -> Consumer:
+        """See `Log.consume`. With a group, records from the end are those after the first poll.
+
+        Raises:
+            ConfigurationError: there is no such topic.
+            StorageUnavailable: no broker answers.
+        """
+        consumer = _KafkaConsumer(self._servers, topic, group, from_end=from_end)
+        self._consumers = [other for other in self._consumers if not other.closed] + [consumer]
+        return consumer
+
+    def read(self, topic: str, partition: int, offset: int) -> Message | None:
+        """See `Log.read`."""
+        place = TopicPartition(topic, partition)
+        with errors_named(self._servers, topic):
+            reader = self._reader = self._reader or connect_consumer(self._servers)
+            if partition not in _partitions(reader, topic):
+                return None
+            first = _offsets(reader.beginning_offsets, [place])[place]
+            if not first <= offset < _offsets(reader.end_offsets, [place])[place]:
+                return None
+            reader.assign([place])
+            reader.seek(place, offset)
+            found = reader.poll(timeout_ms=ANSWER_SECONDS * 1000, max_records=1).get(place)
+        if not found:
+            raise StorageUnavailable(f"{topic} could not be read from Kafka")
+        return _message(found[0]) if found[0].offset == offset else None
+
+    def close(self) -> None:
+        """See `Log.close`."""
+        for consumer in self._consumers:
+            consumer.close()
+        if self._reader is not None:
+            self._reader.close()
+        if self._producer is not None:
+            self._producer.close(timeout=ANSWER_SECONDS)
+        self._reader = self._producer = None
+
+    def _require(self, topic: str) -> None:
+        """A producer would wait long for a topic that is not there, or have it made in any way."""
+        if topic not in self._known:
+            with errors_named(self._servers, topic):
+                reader = self._reader = self._reader or connect_consumer(self._servers)
+                _partitions(reader, topic)
+            self._known.add(topic)
+
+
+class _KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
+    def __init__(
+        self, servers: Sequence[str], topic: str, group: str | None, *, from_end: bool
+    ) -> None:
+        self._servers = servers
+        self._topic = topic
+        self._group = group
+        self.closed = False
+        self._done: dict[TopicPartition, int] = {}
+        self._joined = group is None
+        self._answered = time.monotonic()
+        with errors_named(servers, topic):
+            self._consumer = connect_consumer(servers, group, from_end=from_end)
+            try:
+                self._begin(from_end)
+            except BaseException:
+                self._consumer.close()
+                raise
+
+    def _begin(self, from_end: bool) -> None:
+        partitions = _partitions(self._consumer, self._topic)
+        self._all = [TopicPartition(self._topic, number) for number in sorted(partitions)]
+        if self._group is not None:
+            self._consumer.subscribe([self._topic], listener=self)
+            return
+        self._consumer.assign(self._all)
+        ask = self._consumer.end_offsets if from_end else self._consumer.beginning_offsets
+        for place, offset in _offsets(ask, self._all).items():
+            self._consumer.seek(place, offset)
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """The group is divided anew: others may commit for these now."""
+        for place in revoked:
+            self._done.pop(place, None)
+
+    def on_partitions_assigned(self, _: Iterable[TopicPartition]) -> None:
+        """The division is done; it may have given us nothing."""
+        self._joined = True
+
+    def poll(self, limit: int, timeout: float) -> list[Message]:
+        """See `Consumer.poll`. With no time to wait it still gives what is there, if any is."""
+        deadline = time.monotonic() + (timeout or ANSWER_SECONDS)
+        with errors_named(self._servers, self._topic):
+            while True:
+                if not timeout and self._joined and not self._behind():
+                    return []
+                wait = min(SLICE_SECONDS, deadline - time.monotonic())
+                if wait <= 0:
+                    break
+                found = self._consumer.poll(timeout_ms=wait * 1000, max_records=limit)
+                if found:
+                    self._answered = time.monotonic()
+                    return [_message(record) for records in found.values() for record in records]
+            if time.monotonic() - self._answered > ANSWER_SECONDS:
+                self._behind()
+        if not timeout:
+            raise StorageUnavailable(f"{self._topic} could not be read from Kafka")
+        return []
+
+    def commit(self, messages: Sequence[Message]) -> None:
+        """See `Consumer.commit`. What is another member's by now is done again."""
+        behind: dict[TopicPartition, int] = {}
+        for message in messages:
+            place = TopicPartition(message.topic, message.partition)
+            behind[place] = max(behind.get(place, 0), message.offset + 1)
+        behind = {p: offset for p, offset in behind.items() if offset > self._done.get(p, 0)}
+        if self._group is None or not behind:
+            return
+        offsets = {place: OffsetAndMetadata(offset) for place, offset in behind.items()}
+        with errors_named(self._servers, self._topic):
+            try:
+                self._consumer.commit(offsets, timeout_ms=DELIVERY_SECONDS * 1000)
+            except (kafka_errors.CommitFailedError, kafka_errors.RebalanceInProgressError):
+                _logger.info("%s: the group %s is divided anew", self._topic, self._group)
+                return
+        self._done |= behind
+
+    def wait(self, seconds: float) -> None:
+        """See `Consumer.wait`. A division of the group meanwhile is taken part in."""
+        deadline = time.monotonic() + seconds
+        with errors_named(self._servers, self._topic):
+            try:
+                while (left := deadline - time.monotonic()) > 0:
+                    self._consumer.pause(*self._consumer.assignment())
+                    wait = min(SLICE_SECONDS, left)
+                    begun = time.monotonic()
+                    early = self._consumer.poll(timeout_ms=wait * 1000)
+                    for place, records in early.items():  # of partitions that came just now
+                        self._consumer.seek(place, records[0].offset)
+                    time.sleep(max(0, wait - (time.monotonic() - begun)))
+            finally:
+                self._consumer.resume(*self._consumer.paused())
+
+    def lag(self) -> int:
+        """See `Consumer.lag`; before the first poll of a group, what stands behind its commits.
+
+        Records that compaction has removed count too.
+        """
+        with errors_named(self._servers, self._topic):
+            return self._behind()
+
+    def close(self) -> None:
+        """See `Consumer.close`."""
+        self.closed = True
+        self._consumer.close(autocommit=False, timeout_ms=ANSWER_SECONDS * 1000)
+
+    def _behind(self) -> int:
+        places = list(self._consumer.assignment()) if self._joined else self._all
+        if not places:
+            return 0
+        ends = _offsets(self._consumer.end_offsets, places)
+        starts = self._positions(places) if self._joined else self._commits(places)
+        self._answered = time.monotonic()
+        return sum(max(ends[place] - starts[place], 0) for place in places)
+
+    def _positions(self, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        found = {p: self._consumer.position(p, timeout_ms=ANSWER_SECONDS * 1000) for p in places}
+        if None in found.values():
+            raise kafka_errors.KafkaTimeoutError("no position")
+        return found
+
+    def _commits(self, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        starts = _offsets(self._consumer.beginning_offsets, places)
+        for place in places:
+            committed = self._consumer.committed(place, timeout_ms=ANSWER_SECONDS * 1000)
+            starts[place] = max(starts[place], committed or 0)
+        return starts
+
+
+def _partitions(consumer: KafkaConsumer, topic: str) -> set[int]:
+    partitions: set[int] | None = consumer.partitions_for_topic(topic)
+    if not partitions:
+        raise kafka_errors.UnknownTopicOrPartitionError
+    return partitions
+
+
+def _offsets(
+    ask: Callable[..., dict[TopicPartition, int]], places: Sequence[TopicPartition]
+) -> dict[TopicPartition, int]:
+    return ask(places, timeout_ms=ANSWER_SECONDS * 1000)
+
+
+def _bounded(records: Sequence[Record], most: int) -> Iterator[Sequence[Record]]:
+    """`records` in runs whose values have together no more than `most` bytes."""
+    begin = size = 0
+    for number, record in enumerate(records):
+        if size and size + len(record.value) > most:
+            yield records[begin:number]
+            begin, size = number, 0
+        size += len(record.value)
+    if begin < len(records):
+        yield records[begin:]
+
+
+def _message(record: Any) -> Message:
+    return Message(
+        record.topic,
+        record.partition,
+        record.offset,
+        None if record.key is None else record.key.decode(errors=_FOREIGN_BYTES),
+        record.value or b"",
+        tuple((name, value or b"") for name, value in record.headers),
+        record.timestamp,
+    )
+
+
+def _encode_key(key: str | None) -> bytes | None:
+    return None if key is None else key.encode(errors=_FOREIGN_BYTES)

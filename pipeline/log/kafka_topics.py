@@ -1,0 +1,125 @@
+"""The topics on a Kafka cluster as they should be: made, and their settings put right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource
+from kafka.errors import UnknownTopicOrPartitionError
+
+from pipeline.log import COMPACTED, TOPICS
+from pipeline.log.kafka_client import MAX_REQUEST_BYTES, connection, errors_named
+
+
+class TopicChange(NamedTuple):
+    """Something about a topic that is not as it should be, and whether it is by now.
+
+    Attributes:
+        topic: the topic's name.
+        setting: "topic" (it is missing), "partitions", "replication", or one of Kafka's own names.
+        before: what it was; None when there was none.
+        after: what it should be.
+        made: false when only asked for, and for what can't be changed without moving records.
+    """
+
+    topic: str
+    setting: str
+    before: str | None
+    after: str
+    made: bool
+
+
+def setup_topics(
+    servers: Sequence[str],
+    *,
+    partitions: int,
+    replication: int,
+    retention_days: float,
+    check: bool = False,
+) -> list[TopicChange]:
+    """Makes the topics, and those settings right that can be changed. Can be repeated.
+
+    Partitions of an existing topic stay as they are: with another number the records of a key would
+    be in two partitions, and neither order nor compaction would hold.
+
+    Args:
+        servers: `host:port` of brokers.
+        partitions: how many each topic has: the most workers that can share the work.
+        replication: on how many brokers each record is.
+        retention_days: how long topics that are kept by time keep a record.
+        check: only tell what would be changed.
+
+    Returns:
+        What was not as it should be; empty when all was.
+
+    Raises:
+        ConfigurationError: the cluster does not allow it, or has too few brokers.
+        StorageUnavailable: no broker answers.
+    """
+    with errors_named(servers, "topics"):
+        admin = KafkaAdminClient(**connection(servers))
+        try:
+            found = {
+                topic["name"]: topic["partitions"]
+                for topic in admin.describe_topics(list(TOPICS))
+                if topic["error_code"] == 0
+            }
+            new = {
+                topic: {
+                    "num_partitions": partitions,
+                    "replication_factor": replication,
+                    "configs": _configuration(topic, replication, retention_days),
+                }
+                for topic in TOPICS
+                if topic not in found
+            }
+            if new and not check:
+                admin.create_topics(new, wait_for_metadata=True)
+            made = f"{partitions} partitions, replication {replication}"
+            changes = [TopicChange(topic, "topic", None, made, made=not check) for topic in new]
+            for topic, there in found.items():
+                changes += _fixed(topic, "partitions", len(there), partitions)
+                copies = len(there[0]["replica_nodes"])
+                changes += _fixed(topic, "replication", copies, replication)
+                wanted = _configuration(topic, replication, retention_days)
+                changes += _configure(admin, topic, wanted, check=check)
+            return changes
+        finally:
+            admin.close()
+
+
+def _fixed(topic: str, setting: str, before: int, after: int) -> list[TopicChange]:
+    if before == after:
+        return []
+    return [TopicChange(topic, setting, str(before), str(after), made=False)]
+
+
+def _configuration(topic: str, replication: int, retention_days: float) -> dict[str, str]:
+    common = {
+        "max.message.bytes": str(MAX_REQUEST_BYTES),
+        # With three replicas one broker may be away, and still no record is on one alone.
+        "min.insync.replicas": str(max(replication - 1, 1)),
+        "compression.type": "producer",
+    }
+    if topic in COMPACTED:
+        return common | {"cleanup.policy": "compact", "retention.ms": "-1"}
+    return common | {
+        "cleanup.policy": "delete",
+        "retention.ms": str(int(retention_days * 86_400_000)),
+    }
+
+
+def _configure(
+    admin: KafkaAdminClient, topic: str, wanted: Mapping[str, str], *, check: bool
+) -> list[TopicChange]:
+    asked = ConfigResource("TOPIC", topic, dict(wanted))
+    answer = admin.describe_configs([asked], config_filter="all")["topic"][topic]
+    if not answer:
+        raise UnknownTopicOrPartitionError
+    has = {name: answer[name]["value"] for name in wanted}
+    wrong = {name: value for name, value in wanted.items() if has[name] != value}
+    if wrong and not check:
+        admin.alter_configs([ConfigResource("TOPIC", topic, wrong)])
+    return [TopicChange(topic, name, has[name], wanted[name], made=not check) for name in wrong]

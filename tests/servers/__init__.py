@@ -1,0 +1,1 @@
+"""Real servers for tests, without containers: what they need comes from Maven, once."""
