@@ -19,6 +19,7 @@ from pipeline.errors import Rejected
 ARTICLES_RAW = "newsloom.articles.raw"
 ARTICLES_ENRICHED = "newsloom.articles.enriched"
 ARTICLES_DEAD = "newsloom.articles.dead"
+TICKER_TRENDS = "newsloom.tickers.trends"
 
 ENRICHMENT_GENERATION = 1
 """Raised, up to 999, when a release gives other labels: its documents then replace older ones."""

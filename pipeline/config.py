@@ -31,6 +31,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         max_body_bytes: the largest title and body together, in bytes of UTF-8.
         retention_days: how long records of topics that are kept by time stay, in days.
         profiles: a TOML file of source profiles that is added to the shipped one.
+        partitions: into how many partitions `setup` divides each topic of Kafka: the most workers
+            that can share the work.
+        replication: on how many brokers `setup` puts each record.
+        enrich_seconds: how long a worker process may take for a batch before it is taken to hang.
+        enrich_megabytes: how much memory a worker process may take besides its models.
+        stall_seconds: after how long without progress, while there is work and all servers answer,
+            a worker or sink ends itself with status 70.
+        health: HOST:PORT where a worker or sink answers GET /health; empty: nowhere.
     """
 
     data: Path = Path("newsloom-data")
@@ -43,6 +51,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_body_bytes: int = 1_000_000
     retention_days: float = 30
     profiles: Path | None = None
+    partitions: int = 6
+    replication: int = 1
+    enrich_seconds: float = 60
+    enrich_megabytes: int = 2_000
+    stall_seconds: float = 300
+    health: str = ""
 
     @property
     def log_url(self) -> str:
@@ -70,7 +84,16 @@ def _shown(name: str, value: Any) -> str:
     return "***" if name in _SECRET and value else redact(str(value))
 
 
-_MOST = {"processes": 1_000, "max_body_bytes": 7_000_000, "retention_days": 36_500}
+_RANGES: dict[str, tuple[float, float]] = {
+    "processes": (0, 1_000),
+    "max_body_bytes": (0, 7_000_000),
+    "retention_days": (0, 36_500),
+    "partitions": (1, 10_000),
+    "replication": (1, 100),
+    "enrich_seconds": (0.1, 3_600),
+    "enrich_megabytes": (50, 1_000_000),
+    "stall_seconds": (1, 86_400),
+}
 
 
 def redact(url: str) -> str:
@@ -98,9 +121,9 @@ def load_settings(flags: Mapping[str, Any] | None = None, dotenv: Path = Path(".
         settings = msgspec.convert(values, Settings, strict=False, dec_hook=_decode_path)
     except msgspec.ValidationError as error:
         raise ConfigurationError(_explain(str(error))) from None
-    for name, most in _MOST.items():
-        if not 0 <= getattr(settings, name) <= most:
-            raise ConfigurationError(f"{PREFIX}{name.upper()}: expected 0 to {most:,}")
+    for name, (least, most) in _RANGES.items():
+        if not least <= getattr(settings, name) <= most:
+            raise ConfigurationError(f"{PREFIX}{name.upper()}: expected {least:g} to {most:,}")
     return settings
 
 

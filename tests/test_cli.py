@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import click
 import pytest
 
 from pipeline.article import ARTICLES_RAW
@@ -371,7 +372,7 @@ def test_every_command_has_help() -> None:
     for name, command in cli.commands.items():
         assert command.help, name
         for parameter in command.params:
-            if parameter.param_type_name == "option":
+            if isinstance(parameter, click.Option):
                 assert parameter.help, f"{name} {parameter.name}"
 
 

@@ -11,6 +11,9 @@ from pipeline.config import Settings, path_of
 from pipeline.errors import ConfigurationError
 
 TOPICS = (ARTICLES_RAW, ARTICLES_ENRICHED, ARTICLES_DEAD)
+"""The topics of both logs. Kafka has more: those that its processors publish for subscribers, and
+those that they keep their state in."""
+
 COMPACTED = frozenset({ARTICLES_ENRICHED})
 """Topics that keep the last record of each key for ever; all others are kept by time."""
 

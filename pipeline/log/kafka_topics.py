@@ -9,8 +9,19 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource
 from kafka.errors import UnknownTopicOrPartitionError
 
-from pipeline.log import COMPACTED, TOPICS
+from pipeline.article import TICKER_TRENDS
+from pipeline.log import COMPACTED as COMPACTED_ANYWHERE
+from pipeline.log import TOPICS
 from pipeline.log.kafka_client import MAX_REQUEST_BYTES, connection, errors_named
+
+LATEST = "newsloom.articles.latest"
+"""State of the enrichment: for each article the newest revision that was published."""
+
+CONTRIBUTIONS = "newsloom.tickers.contributions"
+"""State of the trends: what each article says about each of its tickers."""
+
+ALL_TOPICS = (*TOPICS, TICKER_TRENDS, LATEST, CONTRIBUTIONS)
+COMPACTED = COMPACTED_ANYWHERE | {TICKER_TRENDS, LATEST, CONTRIBUTIONS}
 
 
 class TopicChange(NamedTuple):
@@ -63,7 +74,7 @@ def setup_topics(
         try:
             found = {
                 topic["name"]: topic["partitions"]
-                for topic in admin.describe_topics(list(TOPICS))
+                for topic in admin.describe_topics(list(ALL_TOPICS))
                 if topic["error_code"] == 0
             }
             new = {
@@ -72,7 +83,7 @@ def setup_topics(
                     "replication_factor": replication,
                     "configs": _configuration(topic, replication, retention_days),
                 }
-                for topic in TOPICS
+                for topic in ALL_TOPICS
                 if topic not in found
             }
             if new and not check:

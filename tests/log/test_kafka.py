@@ -18,11 +18,11 @@ from kafka import KafkaProducer
 from pipeline.article import ARTICLES_DEAD, ARTICLES_ENRICHED, ARTICLES_RAW, MAX_RECORD_BYTES
 from pipeline.config import Settings
 from pipeline.errors import ConfigurationError, StorageUnavailable, Terminal
-from pipeline.log import TOPICS, Consumer, Message, Record, open_log
+from pipeline.log import Consumer, Message, Record, open_log
 from pipeline.log.dead import bury, find, letters, readable, retry
 from pipeline.log.kafka import KafkaLog, _bounded
 from pipeline.log.kafka_client import servers_of
-from pipeline.log.kafka_topics import TopicChange, setup_topics
+from pipeline.log.kafka_topics import ALL_TOPICS, TopicChange, setup_topics
 from tests.servers.fixtures import running
 from tests.servers.kafka import KafkaBroker
 from tests.servers.processes import free_ports
@@ -286,7 +286,7 @@ def test_setting_up_makes_the_topics_once(broker: KafkaBroker) -> None:
     delete_topics(broker)
     asked = setup_topics([broker.address], **SETUP, check=True)
     made = setup_topics([broker.address], **SETUP)
-    assert [change.topic for change in made] == list(TOPICS)
+    assert [change.topic for change in made] == list(ALL_TOPICS)
     assert asked == [change._replace(made=False) for change in made]
     assert all(change.made and change.before is None for change in made)
     assert setup_topics([broker.address], **SETUP) == []

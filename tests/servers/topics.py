@@ -6,8 +6,7 @@ import time
 
 from kafka import KafkaAdminClient
 
-from pipeline.log import TOPICS
-from pipeline.log.kafka_topics import setup_topics
+from pipeline.log.kafka_topics import ALL_TOPICS, setup_topics
 from tests.servers.kafka import KafkaBroker
 
 DELETE_SECONDS = 20
@@ -23,12 +22,12 @@ def delete_topics(broker: KafkaBroker) -> None:
     """Removes newsloom's topics and all groups; waits until the broker shows them no more."""
     admin = KafkaAdminClient(bootstrap_servers=broker.address)
     try:
-        if old := sorted(set(TOPICS) & set(admin.list_topics())):
+        if old := sorted(set(ALL_TOPICS) & set(admin.list_topics())):
             admin.delete_topics(old)
         if groups := [group["group_id"] for group in admin.list_groups()]:
             admin.delete_groups(groups)
         deadline = time.monotonic() + DELETE_SECONDS
-        while set(TOPICS) & set(admin.list_topics()):
+        while set(ALL_TOPICS) & set(admin.list_topics()):
             assert time.monotonic() < deadline
             time.sleep(0.02)
     finally:

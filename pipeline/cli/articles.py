@@ -1,0 +1,180 @@
+"""The commands that articles come in and go through: demo, up, produce, annotate, generate."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from pipeline.cli.common import (
+    DONE,
+    SOME_REJECTED,
+    as_json,
+    command,
+    paths,
+    print_json,
+    run_until_signal,
+    tell,
+)
+from pipeline.config import Settings
+from pipeline.errors import ConfigurationError
+
+
+@click.command()
+@command
+def demo(settings: Settings) -> None:
+    """Take the bundled samples through every step."""
+    from pipeline.demo import run
+
+    run(settings)
+
+
+@click.command()
+@click.option(
+    "--watch",
+    "folders",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Read the articles of this folder, now and whenever they change. Can be repeated.",
+)
+@click.option("--drain", is_flag=True, help="End when everything is indexed.")
+@as_json
+@command
+def up(settings: Settings, folders: tuple[Path, ...], *, drain: bool, as_json: bool) -> int:
+    """Run the service, until SIGTERM or Ctrl-C.
+
+    It enriches and indexes what is produced, here or by `newsloom produce`.
+
+    Write files under a name that ends in .tmp or .part, and rename them when they are whole: so
+    none is read half-written.
+    """
+    for folder in folders:
+        if not folder.is_dir():
+            raise ConfigurationError(f"{folder}: no such folder")
+
+    from pipeline.local import Service
+    from pipeline.producer import Producer
+    from pipeline.sources import read
+    from pipeline.sources.watch import watch
+
+    def follow(producer: Producer, stop: Any) -> None:
+        for files in watch(folders, stop):
+            producer.produce(read(files, max_body_bytes=settings.max_body_bytes))
+
+    service = Service(
+        settings,
+        inputs=lambda: read(folders if drain else (), max_body_bytes=settings.max_body_bytes),
+        follow=follow if folders and not drain else None,
+        rejected=tell,
+    )
+    status = run_until_signal(service, drain=drain)
+    if as_json:
+        print_json(service.counts)
+    else:
+        counts = service.counts
+        click.echo(
+            f"{counts.accepted:,} accepted, {counts.unchanged:,} unchanged, "
+            f"{counts.rejected:,} rejected, {counts.enriched:,} enriched, "
+            f"{counts.dead:,} dead letters, {counts.indexed:,} indexed"
+        )
+    # Of a service that is stopped nobody expects a verdict on what came in meanwhile.
+    some = service.counts.rejected or service.counts.dead
+    return status or (SOME_REJECTED if some and drain else DONE)
+
+
+@click.command()
+@paths
+@as_json
+@command
+def produce(settings: Settings, paths: tuple[str, ...], *, as_json: bool) -> int:
+    """Put articles on the raw topic; - is standard input.
+
+    \b
+    .txt            one article, with an optional leading "date YYYY-MM-DD"
+    .json           one article, or an array of articles
+    .jsonl .ndjson  one article a line
+    .csv            one article a row; the first row names the fields
+    Each may be compressed (.gz, .zst); a folder stands for all such files in it.
+
+    Of an article's fields only `body` is required; the others are id, source, url, title,
+    published_at, language and metadata. What was produced before is unchanged, however often.
+    """
+    from pipeline.log import open_log
+    from pipeline.producer import ProduceCounts, Producer
+    from pipeline.profiles import load_profiles
+    from pipeline.sources import read
+    from pipeline.terminal import progress
+
+    log = open_log(settings)
+    counts = ProduceCounts()
+    producer = Producer(log, settings, load_profiles(settings.profiles), counts, tell)
+    inputs = read(paths, max_body_bytes=settings.max_body_bytes, stdin=sys.stdin.buffer)
+    try:
+        with progress("articles") as advance:
+
+            def counted() -> Any:
+                for number, located in enumerate(inputs, 1):
+                    yield located
+                    advance(number)
+
+            producer.produce(counted())
+    finally:
+        if as_json:
+            print_json(counts)
+        else:
+            click.echo(
+                f"{counts.accepted:,} accepted, {counts.rejected:,} rejected, "
+                f"{counts.unchanged:,} unchanged"
+            )
+    return SOME_REJECTED if counts.rejected else DONE
+
+
+@click.command()
+@paths
+@command
+def annotate(settings: Settings, paths: tuple[str, ...]) -> int:
+    """Print articles with their labels, as JSON lines.
+
+    Nothing is stored. Takes what `produce` takes. Rejected inputs are JSON lines on stderr.
+    """
+    from pipeline.annotate import annotate as annotated
+    from pipeline.enrich.records import EnrichedRecord
+    from pipeline.sources import read
+    from pipeline.terminal import bar
+
+    status = DONE
+    inputs = read(paths, max_body_bytes=settings.max_body_bytes, stdin=sys.stdin.buffer)
+    with bar("articles") as advance:
+        for number, result in enumerate(annotated(inputs, settings), 1):
+            if isinstance(result, EnrichedRecord):
+                sys.stdout.buffer.write(result.value + b"\n")
+                sys.stdout.buffer.flush()
+            else:
+                click.echo(msgspec.json.encode(result), err=True)
+                status = SOME_REJECTED
+            advance(number)
+    return status
+
+
+@click.command()
+@click.option("--count", type=click.IntRange(0), default=1000, help="How many articles.")
+@click.option("--seed", type=int, default=0, help="The same seed gives the same articles.")
+@command
+def generate(settings: Settings, count: int, seed: int) -> int:
+    """Print synthetic raw articles for load tests.
+
+    They are JSON lines, marked as fiction.
+    """
+    from pipeline.sources.generator import generate as generated
+    from pipeline.terminal import bar
+
+    del settings
+    with bar("articles") as advance:
+        for number, article in enumerate(generated(count, seed), 1):
+            sys.stdout.buffer.write(msgspec.json.encode(article) + b"\n")
+            advance(number, count)
+    return DONE
