@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
 
 import msgspec
 
 from pipeline.article import Clock, RawArticle, Rejection
 from pipeline.config import Settings
 from pipeline.enrich import records
+from pipeline.enrichment import enrichers
 from pipeline.producer import settled
 from pipeline.profiles import load_profiles
 from pipeline.sources import Located
-from pipeline.workers import GivenUp, Workers, batches
+from pipeline.workers import GivenUp, batches
 
 WAIT_SECONDS = 1.0
 
@@ -31,9 +31,8 @@ def annotate(inputs: Iterable[Located], settings: Settings) -> Iterator[records.
     if not second:
         yield from _answers(first, records.load(settings.profiles)(_values(first)))
         return
-    load = partial(records.load, settings.profiles)
     waiting = deque([first, second])
-    with Workers(load, settings.worker_count) as workers:
+    with enrichers(settings) as workers:
         for batch in waiting:
             workers.submit(_values(batch))
         while waiting:

@@ -7,12 +7,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 
 from pipeline.article import ARTICLES_DEAD, ARTICLES_ENRICHED, ARTICLES_RAW, Rejection
 from pipeline.config import Settings, path_of
 from pipeline.enrich import records
+from pipeline.enrichment import Enrichers, enrichers
 from pipeline.errors import Rejected, Transient
 from pipeline.index.sink import Sink
 from pipeline.index.tantivy import current, open_writer, remove_older
@@ -23,7 +23,7 @@ from pipeline.producer import ProduceCounts, Producer
 from pipeline.profiles import load_profiles
 from pipeline.retry import pauses
 from pipeline.sources import Located
-from pipeline.workers import BATCH, GivenUp, Workers, batches
+from pipeline.workers import BATCH, GivenUp, batches
 
 INDEX_POLL = 500
 IDLE_SECONDS = 0.2
@@ -43,7 +43,7 @@ class Counts(ProduceCounts):
 class EnrichStep:
     """Raw topic → worker processes → enriched topic, or dead letters."""
 
-    def __init__(self, log: Log, workers: Workers[bytes, records.Result], counts: Counts) -> None:
+    def __init__(self, log: Log, workers: Enrichers, counts: Counts) -> None:
         self._log = log
         self._workers = workers
         self._counts = counts
@@ -243,10 +243,9 @@ class Service:
 
     def _enrich(self) -> None:
         log = open_log(self._settings)
-        load = partial(records.load, self._settings.profiles)
         next_housekeeping = 0.0
         try:
-            with Workers(load, self._settings.worker_count) as workers:
+            with enrichers(self._settings) as workers:
                 step = EnrichStep(log, workers, self.counts)
                 while not self._stop.is_set():
                     if time.monotonic() >= next_housekeeping:

@@ -1,19 +1,23 @@
 """Supervised worker processes: what crashes or hangs one is found out, and the work goes on.
 
 A `ProcessPoolExecutor` breaks as a whole when one of its processes dies. Here a process that dies,
-or takes too long, is replaced, and its batch is halved until the item that does it stands alone;
-that item is given up after MAX_CRASHES.
+takes too long or runs out of the memory it may have is replaced, and its batch is parted until the
+item that does it stands alone; that item is given up, after MAX_CRASHES where it may be chance.
 """
 
 from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import resource
 import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
+from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
 from pipeline.errors import Terminal
@@ -26,6 +30,9 @@ MAX_FAILED_STARTS = 3
 BATCH = 16
 BATCH_BYTES = 200_000
 """What a worker takes at a time: so many articles, or so many bytes of them."""
+
+SENT_AT_ONCE = 60_000
+"""A pipe takes so many bytes although nobody reads them."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -54,9 +61,10 @@ class GivenUp(NamedTuple):
 
 
 class _Failed(NamedTuple):
-    """A worker's answer when the work raised."""
+    """A worker's answer when the work raised; `ends` when it can't be trusted with more."""
 
     message: str
+    ends: bool = False
 
 
 class _Batch(Generic[Item, Result]):
@@ -78,15 +86,30 @@ class _Task(NamedTuple, Generic[Item, Result]):
 
 
 class _Worker(Generic[Item, Result]):
-    def __init__(self, load: Callable[[], Callable[[Sequence[Item]], list[Result]]]) -> None:
+    def __init__(
+        self, load: Callable[[], Callable[[Sequence[Item]], list[Result]]], megabytes: int | None
+    ) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_run, args=(theirs, load), daemon=True)
+        self.process = context.Process(target=_run, args=(theirs, load, megabytes), daemon=True)
         self.process.start()
         theirs.close()
         self.ready = False
         self.task: _Task[Item, Result] | None = None
         self.deadline = float("inf")
+
+    def send(self, items: Sequence[Item]) -> None:
+        """Hands the process a batch; waits for it only in a thread: it may have been stopped."""
+        packed = bytes(ForkingPickler.dumps(items))
+        if len(packed) <= SENT_AT_ONCE:
+            self._send(packed)
+        else:
+            threading.Thread(target=self._send, args=(packed,), daemon=True).start()
+
+    def _send(self, packed: bytes) -> None:
+        # A worker that has just died is replaced when its end is seen.
+        with contextlib.suppress(OSError):
+            self.connection.send_bytes(packed)
 
     def end(self) -> None:
         self.process.kill()
@@ -102,6 +125,8 @@ class Workers(Generic[Item, Result]):
             results, as long and in the same order. It is pickled, so a function of a module.
         processes: how many.
         seconds: how long a batch may take before its worker is taken to hang.
+        megabytes: how much memory a process may take besides what it has when it is loaded; Linux
+            alone holds it to that.
     """
 
     def __init__(
@@ -110,13 +135,16 @@ class Workers(Generic[Item, Result]):
         processes: int,
         *,
         seconds: float = 60.0,
+        megabytes: int | None = None,
     ) -> None:
         self._load = load
         self._seconds = seconds
+        self._megabytes = megabytes
         self._tasks: deque[_Task[Item, Result]] = deque()
         self._batches: deque[_Batch[Item, Result]] = deque()
         self._failed_starts = 0
-        self._workers = [_Worker(load) for _ in range(processes)]
+        self._bell, self._rope = multiprocessing.Pipe(duplex=False)
+        self._workers = [_Worker(load, megabytes) for _ in range(processes)]
 
     def __enter__(self) -> Workers[Item, Result]:
         return self
@@ -124,6 +152,8 @@ class Workers(Generic[Item, Result]):
     def __exit__(self, *_: object) -> None:
         for worker in self._workers:
             worker.end()
+        self._bell.close()
+        self._rope.close()
 
     @property
     def pids(self) -> list[int]:
@@ -150,7 +180,7 @@ class Workers(Generic[Item, Result]):
     def collect(self, timeout: float) -> list[Result | GivenUp] | None:
         """The results of the first batch that was not collected yet.
 
-        None when it is not done within `timeout` seconds, or there is none.
+        None when it is not done within `timeout` seconds, `wake` was called, or there is none.
 
         Raises:
             Terminal: the workers can't even start.
@@ -162,18 +192,29 @@ class Workers(Generic[Item, Result]):
             left = until - time.monotonic()
             if left < 0:
                 return None
-            self._attend(left)
+            if self._attend(left):
+                return None
         return None
 
-    def _attend(self, timeout: float) -> None:
-        """Waits for an answer, an end or a deadline of any worker, and sees to it."""
+    def wake(self) -> None:
+        """Ends a `collect` of another thread, which then can `submit` more."""
+        self._rope.send_bytes(b"!")
+
+    def _attend(self, timeout: float) -> bool:
+        """Waits for an answer, an end or a deadline of any worker, and sees to it.
+
+        Whether it was woken.
+        """
         now = time.monotonic()
         nearest = min(worker.deadline for worker in self._workers)
         by_handle: dict[object, _Worker[Item, Result]] = {}
         for worker in self._workers:
             by_handle[worker.connection] = by_handle[worker.process.sentinel] = worker
         handles: list[Connection | int] = list(by_handle)  # type: ignore[arg-type]
-        ready = wait(handles, max(0.0, min(timeout, nearest - now)))
+        ready = wait([*handles, self._bell], max(0.0, min(timeout, nearest - now)))
+        if woken := self._bell in ready:
+            ready.remove(self._bell)
+            self._bell.recv_bytes()
         for worker in {id(by_handle[handle]): by_handle[handle] for handle in ready}.values():
             try:
                 answer = worker.connection.recv() if worker.connection.poll() else None
@@ -190,6 +231,7 @@ class Workers(Generic[Item, Result]):
             if time.monotonic() >= worker.deadline:
                 self._replace(worker, f"it took longer than {self._seconds:g} s", hung=True)
         self._assign()
+        return woken
 
     def _take(self, worker: _Worker[Item, Result], answer: list[Result] | _Failed) -> None:
         task, worker.task, worker.deadline = worker.task, None, float("inf")
@@ -197,6 +239,8 @@ class Workers(Generic[Item, Result]):
         if isinstance(answer, _Failed):
             # The same work raises the same again: no second try.
             self._retry(task, "failed", answer.message, again=False)
+            if answer.ends:
+                self._replace(worker, answer.message)
         else:
             task.batch.put(task.start, answer)
 
@@ -208,7 +252,7 @@ class Workers(Generic[Item, Result]):
                 raise Terminal(
                     "worker processes end before they are ready; their error stands above"
                 )
-        self._workers[self._workers.index(worker)] = _Worker(self._load)
+        self._workers[self._workers.index(worker)] = _Worker(self._load, self._megabytes)
         if worker.task is not None:
             self._retry(worker.task, "crashed", message, again=not hung, singly=hung)
 
@@ -241,26 +285,42 @@ class Workers(Generic[Item, Result]):
         for worker in self._workers:
             if worker.ready and worker.task is None and self._tasks:
                 task = self._tasks.popleft()
-                # A worker that has just died is replaced when its end is seen.
                 worker.task = task
                 worker.deadline = time.monotonic() + self._seconds
-                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                    worker.connection.send(task.batch.items[task.start : task.end])
+                worker.send(task.batch.items[task.start : task.end])
 
 
 def _run(
-    connection: Connection, load: Callable[[], Callable[[Sequence[Item]], list[Result]]]
+    connection: Connection,
+    load: Callable[[], Callable[[Sequence[Item]], list[Result]]],
+    megabytes: int | None,
 ) -> None:
     # Ctrl-C and a supervisor's SIGTERM go to the whole group: the parent ends us when it is done.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     work = load()
+    if megabytes is not None:
+        _limit_memory(megabytes * 1_000_000)
     # The pipe breaks when the parent ends, however it does: then so do we.
     with contextlib.suppress(EOFError, OSError):
         connection.send(True)
         while True:
             items = connection.recv()
-            connection.send(_attempt(work, items))
+            answer = _attempt(work, items)
+            connection.send(answer)
+            if isinstance(answer, _Failed) and answer.ends:
+                return
+
+
+def _limit_memory(more: int) -> None:
+    """Lets this process allocate `more` bytes than it has now; Linux counts them (proc(5))."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return
+    (has,) = [int(line.split()[1]) for line in status.splitlines() if line.startswith("VmData:")]
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (has * 1024 + more, hard))
 
 
 def _attempt(
@@ -268,5 +328,7 @@ def _attempt(
 ) -> list[Result] | _Failed:
     try:
         return work(items)
+    except MemoryError:
+        return _Failed("it takes more memory than a worker process may have", ends=True)
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent has to know
         return _Failed(f"{type(error).__name__}: {error}")

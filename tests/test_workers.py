@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -22,6 +23,8 @@ def work(item: str) -> str:
         os.kill(os.getpid(), signal.SIGKILL)
     if item == "hang":
         time.sleep(3600)
+    if item == "eat":
+        return str(len(bytearray(500_000_000)))
     if item == "raise":
         raise ValueError("no such word")
     return item.upper()
@@ -33,7 +36,7 @@ def load_that_fails() -> Callable[[Sequence[str]], list[str]]:
 
 @pytest.fixture(scope="module")
 def workers() -> Iterator[Workers[str, str]]:
-    with Workers(load, 2, seconds=1.0) as running:
+    with Workers(load, 2, seconds=1.0, megabytes=200) as running:
         yield running
 
 
@@ -99,3 +102,32 @@ def test_batches_are_bounded_in_number_and_in_size_and_keep_the_order() -> None:
     found = list(batches(items, lambda item: item))
     assert [item for batch in found for item in batch] == items
     assert [len(batch) for batch in found] == [1, BATCH, 1, 1, 2]
+
+
+def test_an_item_that_eats_memory_is_given_up_alone(workers: Workers[str, str]) -> None:
+    ((a, dead, b),) = results(workers, ["a", "eat", "b"])
+    assert (a, b) == ("A", "B")
+    assert dead == GivenUp("failed", "it takes more memory than a worker process may have")
+
+
+def test_a_worker_that_was_stopped_blocks_nobody_who_hands_it_much(
+    workers: Workers[str, str],
+) -> None:
+    results(workers, ["warm"])
+    stopped = workers.pids
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    begun = time.monotonic()
+    workers.submit(["x" * 1_000_000])
+    assert time.monotonic() - begun < 0.5
+    ((given_up,),) = results(workers)
+    assert given_up == GivenUp("crashed", "it took longer than 1 s")
+
+
+def test_another_thread_can_end_the_wait_for_results(workers: Workers[str, str]) -> None:
+    workers.submit(["hang"])
+    threading.Timer(0.1, workers.wake).start()
+    begun = time.monotonic()
+    assert workers.collect(60) is None
+    assert time.monotonic() - begun < 0.9
+    results(workers)

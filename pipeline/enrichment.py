@@ -1,0 +1,21 @@
+"""Enrichment in worker processes, as many and as limited as the settings say."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from pipeline.config import Settings
+from pipeline.enrich import records
+from pipeline.workers import Workers
+
+Enrichers = Workers[bytes, records.Result]
+
+
+def enrichers(settings: Settings) -> Enrichers:
+    """Worker processes that turn values of the raw topic into those of the enriched one."""
+    return Workers(
+        partial(records.load, settings.profiles),
+        settings.worker_count,
+        seconds=settings.enrich_seconds,
+        megabytes=settings.enrich_megabytes,
+    )
