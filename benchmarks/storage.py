@@ -22,8 +22,8 @@ from pipeline.article import ARTICLES_ENRICHED, ARTICLES_RAW
 from pipeline.config import Settings
 from pipeline.errors import Rejected
 from pipeline.index import SearchResult
+from pipeline.index.batching import Batcher
 from pipeline.index.query import Query
-from pipeline.index.sink import Sink
 from pipeline.index.tantivy import TantivyIndex, open_writer
 from pipeline.log import Message, Record
 from pipeline.log.sqlite import SqliteLog
@@ -96,17 +96,17 @@ def _fail(message: Message, error: Rejected) -> None:
 def index(log: SqliteLog, folder: Path, documents: int) -> Sequence[object]:
     """Documents a second from the enriched topic into the index, committed as the service does."""
     writer, _ = open_writer(folder)
-    sink: Sink[Message] = Sink(writer, _fail)
+    batcher: Batcher[Message] = Batcher(writer, _fail)
     consumer = log.consume(ARTICLES_ENRICHED, "benchmark")
 
     def run() -> None:
         while messages := consumer.poll(500, 0):
             for message in messages:
-                sink.add(message.value, message)
-            if sink.due:
-                sink.flush()
+                batcher.add(message.value, message)
+            if batcher.due:
+                batcher.flush()
                 consumer.commit(messages)
-        sink.flush()
+        batcher.flush()
 
     seconds = timed(run)
     writer.close()

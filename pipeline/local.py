@@ -14,7 +14,7 @@ from pipeline.config import Settings, path_of
 from pipeline.enrich import records
 from pipeline.enrichment import Enrichers, enrichers
 from pipeline.errors import Rejected, Transient
-from pipeline.index.sink import Sink
+from pipeline.index.batching import Batcher
 from pipeline.index.tantivy import current, open_writer, remove_older
 from pipeline.log import Log, Message, Record, open_log
 from pipeline.log.dead import bury
@@ -104,7 +104,7 @@ class IndexStep:
     def _open(self) -> None:
         self._writer, self._path = open_writer(self._folder)
         remove_older(self._path)
-        self._sink = Sink(self._writer, self._bury)
+        self._batcher = Batcher(self._writer, self._bury)
         self._consumer = self._log.consume(ARTICLES_ENRICHED, index_group(self._path))
         self._in_hand: list[Message] = []
 
@@ -120,12 +120,12 @@ class IndexStep:
             self._open()
         messages = self._consumer.poll(INDEX_POLL, IDLE_SECONDS)
         self._take(messages)
-        if self._sink.due or (self._in_hand and not messages):
+        if self._batcher.due or (self._in_hand and not messages):
             self.flush()
 
     def flush(self) -> None:
         """Makes all that was taken durable and visible, then commits its offsets."""
-        self._sink.flush()
+        self._batcher.flush()
         if self._in_hand:
             self._consumer.commit(self._in_hand[-1:])
             self._counts.indexed += len(self._in_hand)
@@ -137,7 +137,7 @@ class IndexStep:
 
     def _take(self, messages: Sequence[Message]) -> None:
         for message in messages:
-            self._sink.add(message.value, message)
+            self._batcher.add(message.value, message)
             # Only where it stands is needed any more.
             self._in_hand.append(message._replace(value=b""))
 

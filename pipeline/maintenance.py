@@ -1,21 +1,19 @@
-"""Looking after the embedded log and index: locks, retention, withdrawals, rebuilding the index."""
+"""Looking after the embedded log and index: locks, retention; and withdrawing an article."""
 
 from __future__ import annotations
 
 import fcntl
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from pipeline.article import (
     ARTICLES_DEAD,
-    ARTICLES_ENRICHED,
     ARTICLES_RAW,
     Clock,
     RawArticle,
@@ -27,14 +25,10 @@ from pipeline.errors import (
     ConfigurationError,
     InUse,
     NotFound,
-    Rejected,
     StorageUnavailable,
 )
 from pipeline.index import open_index
-from pipeline.index.sink import Sink
-from pipeline.index.tantivy import TantivyWriter, following, point_to, remove_older
-from pipeline.log import Consumer, Log, Message, Record, messages, open_log
-from pipeline.log.dead import bury
+from pipeline.log import Log, Record, messages, open_log
 from pipeline.log.sqlite import SqliteLog
 
 ENRICHERS = "newsloom-enrich"
@@ -71,12 +65,18 @@ def service_lock(settings: Settings) -> Iterator[None]:
         InUse: another process holds it.
     """
     path = path_of(settings.log_url, "sqlite")
-    with _lock(path.with_name(path.name + ".service"), "another newsloom service works on it"):
+    with lock(path.with_name(path.name + ".service"), "another newsloom service works on it"):
         yield
 
 
 @contextmanager
-def _lock(path: Path, why: str) -> Iterator[None]:
+def lock(path: Path, why: str) -> Iterator[None]:
+    """Held on a file while the block runs.
+
+    Raises:
+        InUse: another process holds it; `why` says what that means.
+        StorageUnavailable: the file can't be made.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("w")
@@ -89,61 +89,6 @@ def _lock(path: Path, why: str) -> Iterator[None]:
         except BlockingIOError:
             raise InUse(f"{path.parent}: {why}") from None
         yield
-
-
-def reindex(settings: Settings, progress: Callable[[int, int], None]) -> int:
-    """Builds the index again from the enriched topic, beside the one in use, then switches to it.
-
-    Searches are answered by the old one until the switch. A running service follows the pointer;
-    its position in the topic is the new index's own, so that nothing published meanwhile is missed.
-
-    Args:
-        settings: where everything is.
-        progress: called with how many records are done, and how many are left.
-
-    Returns:
-        How many articles the new index has.
-
-    Raises:
-        InUse: another process rebuilds this index.
-    """
-    folder = path_of(settings.index_url, "tantivy")
-    log = open_log(settings, create=False)
-    with _lock(folder / "reindex.lock", "another process rebuilds this index"):
-        path = following(folder)
-        writer = TantivyWriter(path)
-        consumer = log.consume(ARTICLES_ENRICHED, index_group(path))
-        done = _fill(consumer, Sink(writer, partial(_bury, log)), progress)
-        writer.close()
-        point_to(path)
-        logger.debug("%s: %d records", path, done)
-    # A running service removes the old one when it no longer writes to it.
-    with suppress(InUse), service_lock(settings):
-        remove_older(path)
-    log.close()
-    return open_index(settings).count()
-
-
-def _bury(log: Log, message: Message, error: Rejected) -> None:
-    letter = bury(message, error=error.reason, explanation=str(error), stage="index")
-    log.publish(ARTICLES_DEAD, [letter])
-
-
-def _fill(consumer: Consumer, sink: Sink[Message], progress: Callable[[int, int], None]) -> int:
-    done, total = 0, consumer.lag()
-    while polled := consumer.poll(REBUILD_POLL, 0):
-        for message in polled:
-            sink.add(message.value, message)
-        done += len(polled)
-        progress(done, max(0, total - done))
-        if sink.due:
-            sink.flush()
-            consumer.commit(polled)
-        last = polled
-    sink.flush()
-    if done:
-        consumer.commit(last)
-    return done
 
 
 def withdraw(settings: Settings, article_id: str) -> None:

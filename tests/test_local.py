@@ -31,9 +31,10 @@ from pipeline.index.tantivy import TantivyIndex
 from pipeline.local import Counts, EnrichStep, IndexStep, Service
 from pipeline.log import Log, Outcome, Record
 from pipeline.log.sqlite import SqliteLog
-from pipeline.maintenance import ENRICHERS, reindex, service_lock, withdraw
+from pipeline.maintenance import ENRICHERS, service_lock, withdraw
 from pipeline.producer import ProduceCounts, Producer, settled
 from pipeline.profiles import load_profiles
+from pipeline.reindex import reindex
 from pipeline.sources import Located
 from pipeline.workers import GivenUp
 from tests.conftest import enriched
@@ -159,7 +160,7 @@ def test_what_was_taken_but_not_committed_by_the_index_is_indexed_after_a_crash(
     publish(log, enriched("a"), enriched("b"))
     step = IndexStep(log, tmp_path, Counts())
     step._take(step._consumer.poll(10, 0))
-    step._sink._write()
+    step._batcher._write()
     step._writer._writer = None  # the process ends: nothing is committed
     del step
     index_all(log, tmp_path)
@@ -172,7 +173,7 @@ def test_what_the_index_committed_but_not_the_consumer_is_not_doubled(
     publish(log, enriched("a"), enriched("b"))
     step = IndexStep(log, tmp_path, Counts())
     step._take(step._consumer.poll(10, 0))
-    step._sink.flush()  # and the process ends before its offsets are committed
+    step._batcher.flush()  # and the process ends before its offsets are committed
     step.close()
     index_all(log, tmp_path)
     assert TantivyIndex(tmp_path).count() == 2

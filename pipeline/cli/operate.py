@@ -55,7 +55,7 @@ def reindex(settings: Settings, *, as_json: bool) -> int:
 
     Searches are answered all the while; a running service goes on.
     """
-    from pipeline.maintenance import reindex as rebuild
+    from pipeline.reindex import reindex as rebuild
     from pipeline.terminal import progress
 
     with progress("records") as advance:

@@ -16,12 +16,12 @@ from pipeline.article import EnrichedArticle
 from pipeline.config import Settings
 from pipeline.errors import ConfigurationError, IndexUnavailable
 from pipeline.index import open_index
+from pipeline.index.batching import Batcher
 from pipeline.index.elasticsearch import ElasticsearchIndex, writer
 from pipeline.index.elasticsearch.client import connect
 from pipeline.index.elasticsearch.setup import setup_index, template
 from pipeline.index.elasticsearch.writer import ElasticsearchWriter
 from pipeline.index.query import Query
-from pipeline.index.sink import Sink
 from tests.conftest import ROOT, enriched
 from tests.servers.elasticsearch import PASSWORD, ElasticsearchNode
 from tests.servers.indices import FreshAlias
@@ -493,12 +493,14 @@ def test_the_sink_names_the_records_that_are_refused_and_writes_all_others(
 ) -> None:
     refused: list[tuple[str, str]] = []
     own = ElasticsearchWriter(*alias)
-    sink: Sink[str] = Sink(own, lambda record, error: refused.append((record, error.reason)))
+    batcher: Batcher[str] = Batcher(
+        own, lambda record, error: refused.append((record, error.reason))
+    )
     for number in range(4):
         metadata = nested(50) if number == 2 else {}
         value = msgspec.json.encode(enriched(str(number), metadata=metadata))
-        sink.add(b"{" if number == 1 else value, f"record {number}")
-    sink.flush()
+        batcher.add(b"{" if number == 1 else value, f"record {number}")
+    batcher.flush()
     own.close()
     assert refused == [
         ("record 1", "malformed_record"),

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import ConfigurationError, IndexDamaged, InUse
+from pipeline.index.batching import Batcher
 from pipeline.index.query import Query
-from pipeline.index.sink import Sink
 from pipeline.index.tantivy import (
     TantivyIndex,
     TantivyWriter,
@@ -122,10 +122,10 @@ def test_the_sink_writes_by_count_and_commits_when_it_is_flushed(tmp_path: Path)
     import msgspec
 
     writer, _ = open_writer(tmp_path)
-    sink: Sink[None] = Sink(writer, lambda record, error: pytest.fail(str(error)))
+    batcher: Batcher[None] = Batcher(writer, lambda record, error: pytest.fail(str(error)))
     for number in range(2500):
-        sink.add(msgspec.json.encode(enriched(str(number))), None)
+        batcher.add(msgspec.json.encode(enriched(str(number))), None)
     assert not TantivyIndex(tmp_path).count()
-    sink.flush()
+    batcher.flush()
     assert TantivyIndex(tmp_path).count() == 2500
     writer.close()

@@ -25,7 +25,7 @@ _decoder = msgspec.json.Decoder(EnrichedArticle)
 T = TypeVar("T")
 
 
-class Sink(Generic[T]):
+class Batcher(Generic[T]):
     """Collects documents and writes them. Nothing handed in is durable before `flush` returns.
 
     Args:
