@@ -206,7 +206,10 @@ def find_jdk(version: int) -> Path:
     for folder in folders:
         if _jdk_version(folder) >= version:
             return folder
-    raise Missing(f"needs a JDK {version} or newer: install one, or set JAVA_HOME")
+    raise Missing(
+        f"needs a JDK {version} or newer: install one (the package openjdk-25-jdk-headless or"
+        " openjdk-21-jdk-headless), or set JAVA_HOME"
+    )
 
 
 def maven(jdk: Path, *words: str) -> None:

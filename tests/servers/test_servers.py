@@ -18,8 +18,10 @@ from typing import Any
 import pytest
 
 from pipeline.article import ARTICLES_RAW
+from pipeline.config import Settings
 from pipeline.errors import StorageUnavailable
-from pipeline.log import Record
+from pipeline.index import open_index
+from pipeline.log import Record, messages, open_log
 from pipeline.log.kafka import KafkaLog
 from tests.servers import processes
 from tests.servers.elasticsearch import PASSWORD, USER, ElasticsearchNode
@@ -159,7 +161,7 @@ def test_a_server_ends_with_the_process_that_started_it(broker: KafkaBroker) -> 
     subprocess.run(["rm", "-r", folder], check=True)
 
 
-def test_both_servers_run_by_hand_until_they_are_told_to_end(
+def test_both_servers_run_by_hand_set_up_until_they_are_told_to_end(
     broker: KafkaBroker, node: ElasticsearchNode
 ) -> None:
     assert broker.running
@@ -168,6 +170,10 @@ def test_both_servers_run_by_hand_until_they_are_told_to_end(
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as both:
         assert both.stdout is not None
         shown = [both.stdout.readline().decode() for _ in range(2)]
+        log, index = (line.strip().partition("=")[2] for line in shown)
+        settings = Settings(log=log, index=index)
+        assert list(messages(open_log(settings), ARTICLES_RAW)) == []
+        assert open_index(settings).count() == 0
         both.send_signal(signal.SIGINT)
         assert both.wait(60) == 0
     assert shown[0].startswith("export NEWSLOOM_LOG=kafka://127.0.0.1:")
