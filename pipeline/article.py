@@ -76,7 +76,7 @@ class RawArticle(msgspec.Struct, kw_only=True):
     @property
     def revision(self) -> int:
         """What decides which of two versions of an article is newer: the larger one."""
-        return milliseconds(self.ingested_at) * 1000 + ENRICHMENT_GENERATION
+        return revision_of(self.ingested_at)
 
 
 class Sentiment(msgspec.Struct, kw_only=True):
@@ -307,6 +307,11 @@ def digest(article: RawArticle) -> bytes:
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def revision_of(ingested_at: datetime) -> int:
+    """The revision that this release gives to a version of an article."""
+    return milliseconds(ingested_at) * 1000 + ENRICHMENT_GENERATION
 
 
 def milliseconds(moment: datetime) -> int:

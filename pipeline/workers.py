@@ -38,13 +38,15 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def batches(items: Iterable[Item], size: Callable[[Item], int]) -> Iterator[list[Item]]:
-    """`items` in order, in lists of at most BATCH and of at most BATCH_BYTES, or of one."""
+def batches(
+    items: Iterable[Item], size: Callable[[Item], int], most: int = BATCH
+) -> Iterator[list[Item]]:
+    """`items` in order, in lists of at most `most` and of at most BATCH_BYTES, or of one."""
     batch: list[Item] = []
     total = 0
     for item in items:
         length = size(item)
-        if batch and (len(batch) == BATCH or total + length > BATCH_BYTES):
+        if batch and (len(batch) == most or total + length > BATCH_BYTES):
             yield batch
             batch, total = [], 0
         batch.append(item)
@@ -192,7 +194,7 @@ class Workers(Generic[Item, Result]):
             left = until - time.monotonic()
             if left < 0:
                 return None
-            if self._attend(left):
+            if self.attend(left):
                 return None
         return None
 
@@ -200,7 +202,7 @@ class Workers(Generic[Item, Result]):
         """Ends a `collect` of another thread, which then can `submit` more."""
         self._rope.send_bytes(b"!")
 
-    def _attend(self, timeout: float) -> bool:
+    def attend(self, timeout: float) -> bool:
         """Waits for an answer, an end or a deadline of any worker, and sees to it.
 
         Whether it was woken.

@@ -11,7 +11,7 @@ from contextlib import suppress
 import click
 
 from pipeline import __version__
-from pipeline.cli import articles, dead, find, operate
+from pipeline.cli import articles, dead, find, operate, worker
 from pipeline.cli.common import DONE, INTERRUPTED, SOME_REJECTED, WRONG_USAGE
 from pipeline.errors import NewsloomError, NotFound
 
@@ -75,6 +75,7 @@ for _command in (
     find.show,
     find.tail,
     dead.dead,
+    worker.worker,
     operate.delete,
     operate.reindex,
     articles.generate,

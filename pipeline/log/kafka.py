@@ -89,7 +89,7 @@ class KafkaLog:
                 sent = [
                     producer.send(
                         topic,
-                        key=_encode_key(record.key),
+                        key=encode_key(record.key),
                         value=record.value,
                         headers=list(record.headers),
                     )
@@ -134,7 +134,7 @@ class KafkaLog:
             found = reader.poll(timeout_ms=ANSWER_SECONDS * 1000, max_records=1).get(place)
         if not found:
             raise StorageUnavailable(f"{topic} could not be read from Kafka")
-        return _message(found[0]) if found[0].offset == offset else None
+        return message_of(found[0]) if found[0].offset == offset else None
 
     def close(self) -> None:
         """See `Log.close`."""
@@ -207,7 +207,7 @@ class _KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 found = self._consumer.poll(timeout_ms=wait * 1000, max_records=limit)
                 if found:
                     self._answered = time.monotonic()
-                    return [_message(record) for records in found.values() for record in records]
+                    return [message_of(record) for records in found.values() for record in records]
             if time.monotonic() - self._answered > ANSWER_SECONDS:
                 self._behind()
         if not timeout:
@@ -266,7 +266,7 @@ class _KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         if not places:
             return 0
         ends = _offsets(self._consumer.end_offsets, places)
-        starts = self._positions(places) if self._joined else self._commits(places)
+        starts = self._positions(places) if self._joined else _committed(self._consumer, places)
         self._answered = time.monotonic()
         return sum(max(ends[place] - starts[place], 0) for place in places)
 
@@ -276,12 +276,29 @@ class _KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             raise kafka_errors.KafkaTimeoutError("no position")
         return found
 
-    def _commits(self, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-        starts = _offsets(self._consumer.beginning_offsets, places)
-        for place in places:
-            committed = self._consumer.committed(place, timeout_ms=ANSWER_SECONDS * 1000)
-            starts[place] = max(starts[place], committed or 0)
-        return starts
+
+def committed_and_end(
+    servers: Sequence[str], group: str, places: Iterable[tuple[str, int]]
+) -> tuple[int, int]:
+    """What a group has committed of partitions, and where they end: offsets, added up.
+
+    Args:
+        servers: brokers.
+        group: the consumer group; it is not joined.
+        places: topics and partitions.
+
+    Raises:
+        StorageUnavailable: no broker answers.
+    """
+    wanted = [TopicPartition(topic, partition) for topic, partition in places]
+    with errors_named(servers, group):
+        consumer = connect_consumer(servers, group)
+        try:
+            ends = _offsets(consumer.end_offsets, wanted)
+            starts = _committed(consumer, wanted)
+        finally:
+            consumer.close(autocommit=False)
+    return sum(starts.values()), sum(ends.values())
 
 
 def _partitions(consumer: KafkaConsumer, topic: str) -> set[int]:
@@ -297,6 +314,17 @@ def _offsets(
     return ask(places, timeout_ms=ANSWER_SECONDS * 1000)
 
 
+def _committed(
+    consumer: KafkaConsumer, places: Sequence[TopicPartition]
+) -> dict[TopicPartition, int]:
+    """Where a consumer's group goes on: its commits, else the beginning."""
+    starts = _offsets(consumer.beginning_offsets, places)
+    for place in places:
+        committed = consumer.committed(place, timeout_ms=ANSWER_SECONDS * 1000)
+        starts[place] = max(starts[place], committed or 0)
+    return starts
+
+
 def _bounded(records: Sequence[Record], most: int) -> Iterator[Sequence[Record]]:
     """`records` in runs whose values have together no more than `most` bytes."""
     begin = size = 0
@@ -309,7 +337,8 @@ def _bounded(records: Sequence[Record], most: int) -> Iterator[Sequence[Record]]
         yield records[begin:]
 
 
-def _message(record: Any) -> Message:
+def message_of(record: Any) -> Message:
+    """A record as a client of Kafka gives it (ours, or the one that Faust uses), as a message."""
     return Message(
         record.topic,
         record.partition,
@@ -321,5 +350,6 @@ def _message(record: Any) -> Message:
     )
 
 
-def _encode_key(key: str | None) -> bytes | None:
+def encode_key(key: str | None) -> bytes | None:
+    """The bytes of a key as they were."""
     return None if key is None else key.encode(errors=_FOREIGN_BYTES)

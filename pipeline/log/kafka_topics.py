@@ -10,6 +10,7 @@ from kafka.admin import ConfigResource
 from kafka.errors import UnknownTopicOrPartitionError
 
 from pipeline.article import TICKER_TRENDS
+from pipeline.errors import ConfigurationError
 from pipeline.log import COMPACTED as COMPACTED_ANYWHERE
 from pipeline.log import TOPICS
 from pipeline.log.kafka_client import MAX_REQUEST_BYTES, connection, errors_named
@@ -22,6 +23,11 @@ CONTRIBUTIONS = "newsloom.tickers.contributions"
 
 ALL_TOPICS = (*TOPICS, TICKER_TRENDS, LATEST, CONTRIBUTIONS)
 COMPACTED = COMPACTED_ANYWHERE | {TICKER_TRENDS, LATEST, CONTRIBUTIONS}
+
+
+COMPACTION_LAG_SECONDS = 3600
+"""So long a record stays although a later one has its key: time to put right what two workers did
+to the same article, see `pipeline.stream.repair`."""
 
 
 class TopicChange(NamedTuple):
@@ -101,6 +107,31 @@ def setup_topics(
             admin.close()
 
 
+def partition_count(servers: Sequence[str]) -> int:
+    """Into how many partitions each of the topics is divided.
+
+    Raises:
+        ConfigurationError: one is missing, or they differ.
+        StorageUnavailable: no broker answers.
+    """
+    with errors_named(servers, "topics"):
+        admin = KafkaAdminClient(**connection(servers))
+        try:
+            described = admin.describe_topics(list(ALL_TOPICS))
+        finally:
+            admin.close()
+    missing = [topic["name"] for topic in described if topic["error_code"]]
+    if missing:
+        raise ConfigurationError(
+            f"Kafka at {', '.join(servers)} has no topic {missing[0]}; `newsloom setup` makes it"
+        )
+    counts = {topic["name"]: len(topic["partitions"]) for topic in described}
+    if len(set(counts.values())) > 1:
+        shown = ", ".join(f"{name}: {count}" for name, count in sorted(counts.items()))
+        raise ConfigurationError(f"all topics need the same number of partitions, not {shown}")
+    return next(iter(counts.values()))
+
+
 def _fixed(topic: str, setting: str, before: int, after: int) -> list[TopicChange]:
     if before == after:
         return []
@@ -115,7 +146,11 @@ def _configuration(topic: str, replication: int, retention_days: float) -> dict[
         "compression.type": "producer",
     }
     if topic in COMPACTED:
-        return common | {"cleanup.policy": "compact", "retention.ms": "-1"}
+        return common | {
+            "cleanup.policy": "compact",
+            "retention.ms": "-1",
+            "min.compaction.lag.ms": str(COMPACTION_LAG_SECONDS * 1000),
+        }
     return common | {
         "cleanup.policy": "delete",
         "retention.ms": str(int(retention_days * 86_400_000)),

@@ -1,0 +1,274 @@
+"""The agent of the enrichment: events of the raw topic in, enriched records and dead letters out.
+
+What happens to a batch, in this order, and why:
+
+1. The worker processes enrich it. Batches are done side by side, and finished in order.
+2. The enriched records, the dead letters and the contributions to trends are published and
+   acknowledged. Of an article at most one record is on its way at a time, and none that is not
+   newer than what was published.
+3. What is now the newest of each article is published and acknowledged. Were it before the second
+   step, a crash in between would make an article look published that is not.
+4. The events are acknowledged, and Faust commits their offsets. A crash anywhere before repeats the
+   batch, which changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import NamedTuple
+
+import msgspec
+from faust import Event
+
+from pipeline.article import ARTICLES_DEAD, ARTICLES_ENRICHED, revision_of
+from pipeline.enrich.records import EnrichedRecord
+from pipeline.log import Message, Record
+from pipeline.log.dead import bury
+from pipeline.log.kafka import encode_key, message_of
+from pipeline.log.kafka_topics import CONTRIBUTIONS, LATEST
+from pipeline.stream.contributions import Labels, contributions, record
+from pipeline.stream.latest import Entry, Latest
+from pipeline.stream.pool import Pool, Results
+from pipeline.stream.publisher import Outgoing, Place, Publisher, TooLarge
+from pipeline.stream.repair import Repair
+from pipeline.stream.topics import patiently
+from pipeline.workers import BATCH, batches
+
+LOOK_SECONDS = 5.0
+"""How often, while nothing comes, it is looked for what other workers published."""
+
+logger = logging.getLogger(__name__)
+
+
+class Counts(msgspec.Struct):
+    """What a worker has done since its start."""
+
+    enriched: int = 0
+    dead: int = 0
+    superseded: int = 0
+    """Articles of which the enriched topic had this version already, or a newer one."""
+    trends: int = 0
+
+
+class _Raw(msgspec.Struct):
+    """As much of a raw article as tells its revision."""
+
+    ingested_at: datetime
+
+
+class _Batch(NamedTuple):
+    events: Sequence[Event]
+    chosen: Sequence[int]
+    """The positions of the events that are enriched; all others were published before."""
+    results: asyncio.Future[Results]
+
+
+class _New(NamedTuple):
+    """A version to publish: the record, the event that it came of, and its labels."""
+
+    value: bytes
+    event: Event
+    labels: Labels
+
+
+class Enrichment:
+    """Takes events of the raw topic and sees each of them through.
+
+    Args:
+        pool: does the work.
+        publisher: publishes its results.
+        latest: what was published before.
+        repair: puts right what other workers publish of the same articles.
+        partitions: how many each topic has.
+        processes: how many batches can be done at the same time.
+        counts: is kept up to date.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        publisher: Publisher,
+        latest: Latest,
+        repair: Repair,
+        *,
+        partitions: int,
+        processes: int,
+        counts: Counts,
+    ) -> None:
+        self._pool = pool
+        self._publisher = publisher
+        self._latest = latest
+        self._repair = repair
+        self._partitions = partitions
+        self._processes = processes
+        self._counts = counts
+        self._in_hand: deque[_Batch] = deque()
+        self._changed = asyncio.Condition()
+        self._taking = True
+        self._assignment = 0
+
+    async def take(self, events: Sequence[Event]) -> None:
+        """Begins with events; returns when there is room for more."""
+        assignment = self._assignment
+        unknown = {e.message.partition for e in events}.difference(self._latest.partitions)
+        if unknown:
+            await patiently(partial(self._latest.restore, unknown))
+            if assignment != self._assignment:
+                self._latest.forget()
+                return  # The partitions may be others' by now; what is ours comes again.
+        size = max(1, min(BATCH, -(-len(events) // self._processes)))
+        for batch in batches(events, lambda event: len(event.value or b""), most=size):
+            async with self._changed:
+                await self._changed.wait_for(
+                    lambda: self._taking and len(self._in_hand) < 2 * self._processes
+                )
+                if assignment != self._assignment:
+                    return
+                chosen = [n for n, event in enumerate(batch) if not self._is_known(event)]
+                results = self._pool.submit([batch[n].value or b"" for n in chosen])
+                self._in_hand.append(_Batch(batch, chosen, results))
+                self._changed.notify_all()
+
+    async def finish(self) -> None:
+        """Publishes and acknowledges what is done, for ever.
+
+        Raises:
+            Terminal: something can't be published, or no worker process can start.
+        """
+        while True:
+            if not await self._until(lambda: bool(self._in_hand), LOOK_SECONDS):
+                await patiently(self._repair.look)
+                await patiently(self._repair.mend)
+                continue
+            batch, assignment = self._in_hand[0], self._assignment
+            results = await batch.results
+            if assignment == self._assignment:
+                await self._publish(batch, results, assignment)
+                await patiently(self._repair.mend)
+            async with self._changed:
+                if assignment == self._assignment:
+                    self._in_hand.popleft()
+                    self._changed.notify_all()
+
+    async def settle(self, seconds: float, *, taking: bool) -> None:
+        """Waits for what is in hand, at most so long; then gives it up, unacknowledged.
+
+        Args:
+            seconds: the longest time to wait.
+            taking: whether further events are taken after it.
+        """
+        self._taking = False
+        if not await self._until(lambda: not self._in_hand, seconds):
+            logger.info("%d batches are left to be done again", len(self._in_hand))
+        async with self._changed:
+            self._in_hand.clear()
+            self._assignment += 1
+            self._latest.forget()
+            self._repair.forget()
+            self._taking = taking
+            self._changed.notify_all()
+
+    async def _until(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Waits for a condition of what is in hand; whether it came about in time."""
+        try:
+            async with asyncio.timeout(seconds), self._changed:
+                await self._changed.wait_for(condition)
+        except TimeoutError:
+            return False
+        return True
+
+    def _is_known(self, event: Event) -> bool:
+        """Whether this version of the article was published, or a newer one."""
+        known = self._latest.get(event.key) if event.key else None
+        if known is None:
+            return False
+        try:
+            raw = msgspec.json.decode(event.value or b"", type=_Raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return False
+        return revision_of(raw.ingested_at) <= known.revision
+
+    async def _publish(self, batch: _Batch, results: Results, assignment: int) -> None:
+        new: dict[bytes, _New] = {}
+        dead: list[Record] = []
+        for number, result in zip(batch.chosen, results, strict=True):
+            event = batch.events[number]
+            if not isinstance(result, EnrichedRecord):
+                dead.append(_letter(event, result.reason, result.message))
+                continue
+            labels = msgspec.json.decode(result.value, type=Labels)
+            key = encode_key(result.id) or b""
+            known = self._latest.get(key)
+            other = new.get(key)
+            newest = max(known.revision if known else 0, other.labels.revision if other else 0)
+            if labels.revision > newest:
+                new[key] = _New(result.value, event, labels)
+        places, too_large = await self._enriched(new)
+        dead += too_large
+        said = [
+            record(contribution, self._partitions)
+            for key, version in new.items()
+            for contribution in contributions(version.labels, self._symbols(key))
+        ]
+        await self._publisher.publish(CONTRIBUTIONS, said)
+        await self._publisher.publish(ARTICLES_DEAD, [outgoing(letter) for letter in dead])
+        if assignment != self._assignment:
+            return
+        self._repair.published(ARTICLES_ENRICHED, list(places.values()))
+        kept = await self._latest.put(
+            [
+                (
+                    version.event.message.partition,
+                    key,
+                    Entry(version.labels.revision, *places[key], version.labels.counted),
+                )
+                for key, version in new.items()
+            ]
+        )
+        if assignment != self._assignment:
+            return
+        self._repair.published(LATEST, kept)
+        for event in batch.events:
+            event.ack()
+        self._counts.enriched += len(new)
+        self._counts.dead += len(dead)
+        self._counts.superseded += len(batch.events) - len(new) - len(dead)
+
+    async def _enriched(self, new: dict[bytes, _New]) -> tuple[dict[bytes, Place], list[Record]]:
+        """Publishes the new versions; those that are too large for the topic leave `new`."""
+        too_large: list[Record] = []
+        while True:
+            keys = list(new)
+            try:
+                places = await self._publisher.publish(
+                    ARTICLES_ENRICHED, [Outgoing(key, new[key].value) for key in keys]
+                )
+            except TooLarge as error:
+                version = new.pop(keys[error.position])
+                too_large.append(_letter(version.event, "record_too_large", str(error)))
+            else:
+                return dict(zip(keys, places, strict=True)), too_large
+
+    def _symbols(self, key: bytes) -> list[str]:
+        known = self._latest.get(key)
+        return known.symbols if known else []
+
+
+def outgoing(letter: Record) -> Outgoing:
+    """A record of ours as it is published from the event loop."""
+    return Outgoing(encode_key(letter.key), letter.value, letter.headers)
+
+
+def _letter(event: Event, reason: str, explanation: str) -> Record:
+    return bury(message(event), error=reason, explanation=explanation, stage="enrich")
+
+
+def message(event: Event) -> Message:
+    """The record that an event carries; Faust has its time in seconds."""
+    carried = message_of(event.message)
+    return carried._replace(timestamp=round(carried.timestamp * 1000))

@@ -1,0 +1,118 @@
+"""The newest revision of each article that was published: a compacted topic, and a copy of it.
+
+This is a table of Faust's in its idea, not in its code. Faust's own tables take a change's
+partition from the event in hand, which in a batch is the last one's; and a change that could not be
+delivered is logged, and the offset of the article committed all the same.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterable, Sequence
+
+import msgspec
+
+from pipeline.log.kafka_topics import LATEST
+from pipeline.stream.publisher import Outgoing, Place, Publisher
+from pipeline.stream.topics import reader
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """The newest version of an article.
+
+    Attributes:
+        revision: its revision.
+        partition: where it stands in the enriched topic.
+        offset: the same.
+        symbols: the tickers that it contributes to.
+    """
+
+    revision: int
+    partition: int
+    offset: int
+    symbols: list[str] = []
+
+    @property
+    def place(self) -> Place:
+        """Where the version stands in the enriched topic."""
+        return Place(self.partition, self.offset)
+
+
+class Latest:
+    """What is known of the articles of some partitions of the raw topic.
+
+    The copy is a database of SQLite that has no name: it spills to the disk where it is large, and
+    is gone with the process.
+    """
+
+    def __init__(self, servers: Sequence[str], publisher: Publisher) -> None:
+        self._servers = servers
+        self._publisher = publisher
+        self.restored = 0
+        self._partitions: set[int] = set()
+        self._read_to: dict[int, int] = {}
+        self._db = sqlite3.connect("", isolation_level=None)
+        self._db.executescript(
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -8000;"
+            "CREATE TABLE latest (id BLOB PRIMARY KEY, revision INTEGER, entry BLOB)"
+            " WITHOUT ROWID;"
+        )
+
+    @property
+    def partitions(self) -> Collection[int]:
+        """The partitions whose articles are known."""
+        return self._partitions
+
+    async def restore(self, partitions: Collection[int]) -> None:
+        """Reads what was published of partitions' articles, since they were read the last time.
+
+        Raises:
+            KafkaError: no broker answers.
+        """
+        async with reader(self._servers) as kept:
+            for partition in partitions:
+                begin, end = self._read_to.get(partition), await kept.end(LATEST, partition)
+                async for records in kept.read(LATEST, partition, begin, end):
+                    self._keep(
+                        (record.key, msgspec.json.decode(record.value, type=Entry))
+                        for record in records
+                        if record.key is not None and record.value
+                    )
+                    self.restored += len(records)
+                self._read_to[partition] = end
+                self._partitions.add(partition)
+
+    def forget(self) -> None:
+        """What is known may be outdated from now on: the partitions may be others' now."""
+        self._partitions.clear()
+
+    def get(self, key: bytes) -> Entry | None:
+        """The newest version of an article of a restored partition; None when it is new."""
+        row = self._db.execute("SELECT entry FROM latest WHERE id = ?", (key,)).fetchone()
+        return msgspec.json.decode(row[0], type=Entry) if row else None
+
+    async def put(self, entries: Sequence[tuple[int, bytes, Entry]]) -> list[Place]:
+        """Keeps the newest versions of articles: (partition of the raw topic, key, entry).
+
+        Returns:
+            Where they stand in the topic; by then they are durable.
+        """
+        records = [
+            Outgoing(key, msgspec.json.encode(entry), partition=partition)
+            for partition, key, entry in entries
+        ]
+        places = await self._publisher.publish(LATEST, records)
+        self._keep((key, entry) for _, key, entry in entries)
+        return places
+
+    def _keep(self, entries: Iterable[tuple[bytes, Entry]]) -> None:
+        # Two workers may have written to one partition for a moment: the newest counts, not the
+        # last. Of the same one the later place counts.
+        self._db.execute("BEGIN")
+        self._db.executemany(
+            "INSERT INTO latest VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET"
+            " revision = excluded.revision, entry = excluded.entry"
+            " WHERE excluded.revision >= revision",
+            ((key, entry.revision, msgspec.json.encode(entry)) for key, entry in entries),
+        )
+        self._db.execute("COMMIT")
