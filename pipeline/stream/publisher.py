@@ -91,7 +91,7 @@ class Publisher:
                     "Kafka at %s: %s: %s; trying again in %.1f s",
                     ", ".join(self._servers),
                     topic,
-                    error or type(error).__name__,
+                    str(error) or type(error).__name__,
                     pause,
                 )
                 await asyncio.sleep(pause)

@@ -1,12 +1,12 @@
 """Older versions behind newer ones: found by the gaps that they leave between our own records.
 
-The worker that has a partition of the raw topic is the only one to publish versions of its articles,
-except for moments: one that was stopped, or cut off, goes on for seconds after its partitions were
-given to another, and a dead letter that is retried goes to the enriched topic by itself. If a newer
-version was published in between, an older one is then the last of its key, and compaction would keep
-it. Our own records of a partition stand one behind the other; where they do not, the others are read,
-and a version that something older was put behind is published once more. Compaction leaves it there
-long enough (see `kafka_topics`).
+The worker that has a partition of the raw topic is the only one to publish versions of its
+articles, except for moments: one that was stopped, or cut off, goes on for seconds after its
+partitions were given to another, and a dead letter that is retried goes to the enriched topic by
+itself. If a newer version was published in between, an older one is then the last of its key, and
+compaction would keep it. Our own records of a partition stand one behind the other; where they do
+not, the others are read, and a version that something older was put behind is published once more.
+Compaction leaves it there long enough (see `kafka_topics`).
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class Repair:
                 self.published(ARTICLES_ENRICHED, [moved])
                 entry = Entry(ours.revision, *moved, ours.symbols)
         logger.warning(
-            "%r: another had published revision %d, after %d", key, theirs, ours.revision
+            "%r: another published revision %d behind revision %d", key, theirs, ours.revision
         )
         places = await self._latest.put([(place.partition, key, entry)])
         self.published(LATEST, places)

@@ -189,18 +189,11 @@ class Worker:
             async for events in _taken(stream, CONTRIBUTIONS_TAKEN, TRENDS_SECONDS):
                 self.counts.trends += await self._trends.take(events)
 
-        # Their annotations take no function with two parameters.
-        revoking, assigning = cast(
-            "tuple[Any, Any]", (app.on_partitions_revoked, app.on_partitions_assigned)
-        )
-
-        @revoking.connect
         async def on_revoked(app: faust.App, *_: Any, **__: Any) -> None:
             await self._enrichment.settle(HANDOVER_SECONDS, taking=True)
             self._trends.forget()
             await app.consumer.commit()
 
-        @assigning.connect
         async def on_assigned(_: faust.App, assigned: Any, **__: Any) -> None:
             numbers = sorted(place.partition for place in assigned if place.topic == ARTICLES_RAW)
             logger.info(
@@ -211,6 +204,9 @@ class Worker:
                 numbers,
             )
 
+        # By their annotations, signals take no function with more than one parameter.
+        app.on_partitions_revoked.connect(cast("Any", on_revoked))
+        app.on_partitions_assigned.connect(cast("Any", on_assigned))
         return app
 
 
