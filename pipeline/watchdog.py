@@ -20,6 +20,9 @@ from pipeline.errors import ConfigurationError, Transient
 STALLED = 70
 """Exit status of a process that its watchdog ends: EX_SOFTWARE of sysexits.h."""
 
+SHOWN_SECONDS = 1.0
+"""For so long GET /health says that a process stands still, before it is made to end."""
+
 GRACE_SECONDS = 10.0
 """How long a process that stands still has for ending in good order, before it is ended."""
 
@@ -125,6 +128,7 @@ class Guard:
                 sight.lag,
                 STALLED,
             )
+            self._ended.wait(SHOWN_SECONDS)
             self._stop()
             if not self._ended.wait(GRACE_SECONDS):
                 os._exit(STALLED)

@@ -136,6 +136,7 @@ class Worker:
                 await self._enrichment.settle(self._settings.enrich_seconds, taking=False)
                 await app.consumer.commit()
         finisher.cancel()
+        await asyncio.gather(finisher, return_exceptions=True)
 
     def _look(self, latest: Latest) -> Sight:
         """What the watchdog sees: progress is what is committed, or restored before it."""
