@@ -168,6 +168,21 @@ class EnrichedArticle(msgspec.Struct, kw_only=True):
     provenance: Provenance
 
 
+def decode_enriched(value: bytes) -> EnrichedArticle:
+    """The article that a record of the enriched topic holds, without the fields we don't know.
+
+    Raises:
+        Rejected: it holds none that this release can read.
+    """
+    try:
+        return _enriched.decode(value)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise Rejected("malformed_record", f"not an EnrichedArticle: {error}") from None
+
+
+_enriched = msgspec.json.Decoder(EnrichedArticle)
+
+
 class Rejection(msgspec.Struct, kw_only=True):
     """Why one input did not become an article, and where it stood (line from 1)."""
 

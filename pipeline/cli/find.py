@@ -3,35 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any
 
 import click
 
-from pipeline.article import SentimentLabel, StatedSentiment
 from pipeline.cli.common import DONE, Command, as_json, command, print_json
 from pipeline.config import Settings
-from pipeline.errors import ConfigurationError, NotFound
-from pipeline.index.query import FACETS, Query, decode_offset, parse_day
-
-
-def _level(levels: Any) -> Callable[[str], str]:
-    def normalised(value: str) -> str:
-        level = value.strip().lower().replace(" ", "_")
-        if level not in get_args(levels):
-            raise ConfigurationError(f"{value}: expected one of {', '.join(get_args(levels))}")
-        return level
-
-    return normalised
-
-
-_NORMALISED: dict[str, Callable[[str], str]] = dict.fromkeys(FACETS, str.strip) | {
-    "ticker": lambda value: value.strip().upper().removeprefix("$"),
-    "language": lambda value: value.strip().lower(),
-    "topic": lambda value: value.strip().lower(),
-    "sentiment": _level(SentimentLabel),
-    "stated_sentiment": _level(StatedSentiment),
-}
+from pipeline.errors import NotFound
+from pipeline.index.query import FACETS, Query, decode_offset, normalise, parse_day
 
 
 def _facet_options(command: Command) -> Command:
@@ -90,7 +69,7 @@ def search(
         if word.startswith("--"):
             raise click.NoSuchOption(word)
     filters = {
-        name: [_NORMALISED[name](value) for value in values]
+        name: [normalise(name, value) for value in values]
         for name in FACETS
         if (values := options.pop(name))
     }
@@ -130,21 +109,24 @@ def show(settings: Settings, article_id: str, *, as_json: bool) -> int:
 
 
 @click.command()
-@click.argument("topic", metavar="TOPIC")
+@click.argument("name", metavar="TOPIC")
 @click.option("--from-beginning", is_flag=True, help="All that the topic holds first.")
-@click.option("--ticker", "tickers", multiple=True, metavar="SYMBOL", help="Only with this ticker.")
+@_facet_options
 @command
-def tail(settings: Settings, topic: str, tickers: tuple[str, ...], *, from_beginning: bool) -> int:
+def tail(settings: Settings, name: str, *, from_beginning: bool, **options: tuple[str, ...]) -> int:
     """Follow a topic as JSON lines, as a subscriber would.
 
-    TOPIC is raw, enriched or dead.
+    TOPIC is raw, enriched or dead. Filters are for the enriched one; withdrawals pass them.
     """
+    from pipeline.index.matching import matcher
     from pipeline.log import open_log
     from pipeline.log.follow import follow, topic_named
 
-    name = topic_named(topic)
+    filters = {facet: values for facet, values in options.items() if values}
+    wanted = matcher(filters) if filters else None
+    topic = topic_named(name)
     log = open_log(settings, create=False)
-    for line in follow(log, name, from_beginning=from_beginning, tickers=tickers):
+    for line in follow(log, topic, from_beginning=from_beginning, wanted=wanted):
         sys.stdout.buffer.write(line + b"\n")
         sys.stdout.buffer.flush()
     return DONE

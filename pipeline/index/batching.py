@@ -6,9 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-import msgspec
-
-from pipeline.article import EnrichedArticle
+from pipeline.article import EnrichedArticle, decode_enriched
 from pipeline.errors import Rejected
 from pipeline.index import IndexWriter
 
@@ -18,9 +16,6 @@ MAX_BATCH_BYTES = 16_000_000
 
 COMMIT_SECONDS = 1.0
 """After how long, at most, a document that was handed in can be found."""
-
-_decoder = msgspec.json.Decoder(EnrichedArticle)
-
 
 T = TypeVar("T")
 
@@ -45,9 +40,9 @@ class Batcher(Generic[T]):
     def add(self, value: bytes, record: T) -> None:
         """Hands in the value of one record of the enriched topic, and the record for `refuse`."""
         try:
-            article = _decoder.decode(value)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            self._refuse(record, Rejected("malformed_record", f"not an EnrichedArticle: {error}"))
+            article = decode_enriched(value)
+        except Rejected as error:
+            self._refuse(record, error)
             return
         if not self._batch and not self._added:
             self._due = time.monotonic() + COMMIT_SECONDS

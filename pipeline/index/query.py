@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, get_args
 
 import msgspec
 
-from pipeline.article import StatedSentiment
+from pipeline.article import SentimentLabel, StatedSentiment
 from pipeline.errors import ConfigurationError
 from pipeline.index.analysis import words
 
@@ -128,6 +128,27 @@ def parse_text(text: str) -> TextQuery:
     if sum(len(phrase.terms) for phrase in (*parsed.phrases, *without)) > MAX_TERMS:
         raise ConfigurationError(f"the query has more than {MAX_TERMS} words")
     return parsed
+
+
+def normalise(facet: str, value: str) -> str:
+    """The value of a filter as documents have it, of one that a person typed.
+
+    Raises:
+        ConfigurationError: it is none of the facet's levels.
+    """
+    value = value.strip()
+    if facet == "ticker":
+        return value.upper().removeprefix("$")
+    if facet in ("language", "topic"):
+        return value.lower()
+    levels = _LEVELS.get(facet)
+    level = value.lower().replace(" ", "_")
+    if levels and level not in levels:
+        raise ConfigurationError(f"{value}: expected one of {', '.join(levels)}")
+    return level if levels else value
+
+
+_LEVELS = {"sentiment": get_args(SentimentLabel), "stated_sentiment": get_args(StatedSentiment)}
 
 
 def selected(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
-from pipeline.article import ARTICLES_DEAD, ARTICLES_ENRICHED, EnrichedArticle
-from pipeline.errors import ConfigurationError
+from pipeline.article import ARTICLES_DEAD, ARTICLES_ENRICHED, EnrichedArticle, decode_enriched
+from pipeline.errors import ConfigurationError, Rejected
 from pipeline.log import TOPICS, Log, Message
 from pipeline.log.dead import readable
 
@@ -28,7 +28,11 @@ def topic_named(name: str) -> str:
 
 
 def follow(
-    log: Log, topic: str, *, from_beginning: bool, tickers: Collection[str] = ()
+    log: Log,
+    topic: str,
+    *,
+    from_beginning: bool,
+    wanted: Callable[[EnrichedArticle], bool] | None = None,
 ) -> Iterator[bytes]:
     """The values of a topic's records, for ever; a dead letter's headers stand beside its value.
 
@@ -36,30 +40,25 @@ def follow(
         log: where the topic is.
         topic: its full name.
         from_beginning: whether what is there already comes first.
-        tickers: only articles with one of these symbols.
+        wanted: leaves out all articles for which it is false, and what is no article.
 
     Raises:
-        ConfigurationError: the topic's records have no tickers.
+        ConfigurationError: the topic's records are no enriched articles, of which to want some.
     """
-    if tickers and topic != ARTICLES_ENRICHED:
-        raise ConfigurationError(
-            "--ticker is for the enriched topic: raw articles have no tickers yet"
-        )
+    if wanted and topic != ARTICLES_ENRICHED:
+        raise ConfigurationError("filters are for the enriched topic: no other has labels")
     consumer = log.consume(topic, from_end=not from_beginning)
     while True:
         for message in consumer.poll(500, WAIT_SECONDS):
-            if tickers and not _has_ticker(message, tickers):
-                continue
-            yield _dead_line(message) if topic == ARTICLES_DEAD else message.value
+            if wanted is None or _is_wanted(message, wanted):
+                yield _dead_line(message) if topic == ARTICLES_DEAD else message.value
 
 
-def _has_ticker(message: Message, tickers: Collection[str]) -> bool:
+def _is_wanted(message: Message, wanted: Callable[[EnrichedArticle], bool]) -> bool:
     try:
-        article = msgspec.json.decode(message.value, type=EnrichedArticle)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        return wanted(decode_enriched(message.value))
+    except Rejected:
         return False
-    wanted = {ticker.upper().removeprefix("$") for ticker in tickers}
-    return not wanted.isdisjoint(article.symbols)
 
 
 def _dead_line(message: Message) -> bytes:
