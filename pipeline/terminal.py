@@ -27,6 +27,7 @@ from pipeline.article import EnrichedArticle, Mention, Sentiment
 from pipeline.index import FacetValue, Histogram, Hit, SearchResult
 from pipeline.index.highlight import Highlight
 from pipeline.log.dead import DeadLetter
+from pipeline.trends import Trend, Window
 
 WIDTH = 100
 """Columns where the output is no terminal."""
@@ -241,6 +242,35 @@ def tickers_table(article: EnrichedArticle) -> Table:
             _sentiment(ticker.sentiment),
         )
     return table
+
+
+def show_trends(window: Window, trends: Sequence[Trend], newest: datetime | None) -> None:
+    """What is said of tickers; where nothing is, when the newest article was published."""
+    out.print(f"[bold]{_minute(window.start)} to {_minute(window.end)} UTC[/]")
+    if not trends:
+        hint = f"; the newest article is of {_day(newest)}: --at {newest:%Y-%m-%d}" if newest else ""
+        out.print(f"no article names a ticker{hint}")
+        return
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("ticker", style="bold yellow")
+    table.add_column("articles", justify="right")
+    table.add_column("mean sentiment", justify="right")
+    table.add_column("stated of it")
+    table.add_column("named with it", overflow="fold")
+    for trend in trends:
+        mean, stated = trend.mean_sentiment, trend.stated_sentiments.items()
+        table.add_row(
+            trend.symbol,
+            f"{trend.articles:,}",
+            "–" if mean is None else f"{mean:+.2f}",
+            ", ".join(f"{level.replace('_', ' ')} {count:,}" for level, count in stated),
+            ", ".join(f"{entity.name} {entity.count:,}" for entity in trend.entities[:4]),
+        )
+    out.print(table)
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}"
 
 
 def show_letters(letters: Sequence[DeadLetter]) -> None:

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple, get_args
 
 import msgspec
 
-from pipeline.article import StatedSentiment
+from pipeline.article import Moment, StatedSentiment
 
 WindowName = Literal["1h", "24h"]
 NamedType = Literal["person", "organization", "place"]
@@ -74,8 +74,8 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
     schema_version: Literal[1] = 1
     symbol: str
     window: WindowName
-    start: datetime
-    end: datetime
+    start: Moment
+    end: Moment
     articles: int
     mean_sentiment: float | None
     stated_sentiments: dict[StatedSentiment, int]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -380,3 +381,21 @@ def test_the_samples_ship_with_the_package() -> None:
     assert GOLDEN.is_file()
     assert len(list(SAMPLES.iterdir())) > 10
     assert GOLDEN.read_bytes().startswith(b" date ")
+
+
+def test_trends_say_what_is_said_of_tickers(demo: tuple[Path, Answer]) -> None:
+    answer = newsloom("trends", "--at", "2025-07-17", data=demo[0])
+    assert answer.status == 0
+    assert "2025-07-17 00:00 to 2025-07-18 00:00 UTC" in answer.out
+    assert re.search(r"EWJ +1 .* bullish 1", answer.out)
+    (trend,) = newsloom(
+        "trends", "--at", "2025-07-17", "--symbol", "$spy", "--json", data=demo[0]
+    ).lines
+    assert trend["symbol"] == "SPY"
+    assert trend["stated_sentiments"] == {"neutral": 1}
+    assert {"type": "person", "name": "Donald Trump", "count": 1} in trend["entities"]
+
+
+def test_a_day_without_articles_says_when_there_are_some(demo: tuple[Path, Answer]) -> None:
+    answer = newsloom("trends", "--at", "1999-01-01", data=demo[0])
+    assert "the newest article is of 2025-08-22" in answer.out

@@ -16,11 +16,12 @@ KNOWS = {
     "errors": set(),
     "profiles": {"errors"},
     "retry": set(),
+    "trends": {"article"},
     "workers": {"errors"},
     "sources": {"article", "config", "errors"},
     "enrich": {"article", "config", "errors", "profiles"},
     "log": {"article", "config", "errors"},
-    "index": {"article", "config", "errors", "retry"},
+    "index": {"article", "config", "errors", "retry", "trends"},
 }
 """What each part may import of the package; all others put the parts together."""
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 import click
 
 from pipeline import __version__
-from pipeline.cli import articles, dead, find, operate, worker
+from pipeline.cli import articles, dead, find, operate, schema, servers, worker
 from pipeline.cli.common import DONE, INTERRUPTED, SOME_REJECTED, WRONG_USAGE
 from pipeline.errors import NewsloomError, NotFound
 
@@ -52,6 +52,7 @@ Exit status:
   0    all done
   1    some input was rejected, or what was asked for is not there; all the rest was done
   2    wrong usage or settings, or the storage can't be used
+  70   a worker or sink had work and got nowhere: its watchdog ended it
   130  stopped by Ctrl-C; nothing was lost (143: by SIGTERM, before all was done)
 """
 
@@ -73,11 +74,14 @@ for _command in (
     articles.annotate,
     find.search,
     find.show,
+    find.trends,
     find.tail,
     dead.dead,
     worker.worker,
+    servers.sink,
     operate.delete,
     operate.reindex,
+    schema.schema,
     articles.generate,
 ):
     cli.add_command(_command)

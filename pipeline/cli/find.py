@@ -1,9 +1,10 @@
-"""The commands that show what is there: search, show, tail."""
+"""The commands that show what is there: search, show, trends, tail."""
 
 from __future__ import annotations
 
 import sys
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, get_args
 
 import click
 
@@ -11,6 +12,7 @@ from pipeline.cli.common import DONE, Command, as_json, command, print_json
 from pipeline.config import Settings
 from pipeline.errors import NotFound
 from pipeline.index.query import FACETS, Query, decode_offset, normalise, parse_day
+from pipeline.trends import WindowName
 
 
 def _facet_options(command: Command) -> Command:
@@ -105,6 +107,53 @@ def show(settings: Settings, article_id: str, *, as_json: bool) -> int:
         print_json(article)
     else:
         show_article(article)
+    return DONE
+
+
+@click.command()
+@click.option("--symbol", "symbols", multiple=True, help="Of this ticker; can be repeated.")
+@click.option(
+    "--window",
+    type=click.Choice(get_args(WindowName)),
+    default="24h",
+    help="How long: 1h or 24h.",
+)
+@click.option("--at", metavar="TIME", help="The day or moment that it ends with, not now.")
+@click.option("--size", type=click.IntRange(1, 100), default=10, help="How many tickers.")
+@as_json
+@command
+def trends(
+    settings: Settings,
+    symbols: tuple[str, ...],
+    window: WindowName,
+    at: str | None,
+    *,
+    size: int,
+    as_json: bool,
+) -> int:
+    """Show what is said of tickers within an hour or a day.
+
+    How many articles name a ticker, the mean of their sentiment, what they state of it, and who and
+    what they name beside it. Without --symbol the most frequent tickers are shown.
+
+    \b
+    newsloom trends
+    newsloom trends --symbol SPY --symbol QQQ --at 2025-07-17
+    """
+    from pipeline.index import open_index
+    from pipeline.terminal import show_trends
+    from pipeline.trends import window_at
+
+    moment = parse_day(at, last=True) - timedelta(milliseconds=1) if at else datetime.now(UTC)
+    asked = window_at(window, moment)
+    index = open_index(settings)
+    found = index.trends(asked, [normalise("ticker", symbol) for symbol in symbols], size)
+    if as_json:
+        for trend in found:
+            print_json(trend)
+    else:
+        newest = index.search(Query(sort="newest", size=1)).hits if not found else []
+        show_trends(asked, found, newest[0].article.published_at if newest else None)
     return DONE
 
 

@@ -12,6 +12,7 @@ from pipeline.config import Settings, path_of
 from pipeline.errors import ConfigurationError
 from pipeline.index.highlight import Highlight
 from pipeline.index.query import Query
+from pipeline.trends import Trend, Window
 
 
 class Hit(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +85,19 @@ class Index(Protocol):
 
     def suggest(self, prefix: str, size: int = 10) -> list[FacetValue]:
         """Tickers and names that begin with `prefix`, in whatever case, most frequent first."""
+        ...
+
+    def trends(self, window: Window, symbols: Sequence[str], size: int = 10) -> list[Trend]:
+        """What the articles of a window say of tickers.
+
+        Args:
+            window: the time that articles were published in.
+            symbols: the tickers; empty: the `size` most frequent ones of the window.
+            size: how many, where none is named.
+
+        Returns:
+            One for each ticker, also for one that no article names, in the order of `symbols`.
+        """
         ...
 
     def count(self) -> int:

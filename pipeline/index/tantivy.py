@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from pipeline.index import (
     SearchResult,
     histogram,
 )
-from pipeline.index.aggregations import by_time, terms, values
+from pipeline.index.aggregations import by_time, terms, trend_answer, trend_request, values
 from pipeline.index.analysis import ANALYZER, analyzer, prepare
 from pipeline.index.document import SUGGESTION_MARK, facets, id_hash, order, suggestions
 from pipeline.index.highlight import highlight
@@ -44,6 +45,7 @@ from pipeline.index.query import (
     selected,
     stated_of,
 )
+from pipeline.trends import Trend, Window
 
 _STORAGE_ERRORS = {
     errno.ENOSPC,
@@ -81,6 +83,7 @@ def _schema() -> tantivy.Schema:
     builder.add_text_field("names", tokenizer_name="raw", index_option="basic")
     for field in ("revision", "id_hash", "order", "published"):
         builder.add_integer_field(field, fast=True, indexed=field == "published")
+    builder.add_float_field("score", fast=True)
     builder.add_boolean_field("withdrawn", indexed=True)
     builder.add_bytes_field("article", stored=True)
     return builder.build()
@@ -204,6 +207,23 @@ class TantivyIndex:
         terms.sort(key=lambda term: (-term[1], term[0]))
         return [FacetValue(name.split(SUGGESTION_MARK)[1], count) for name, count in terms[:size]]
 
+    def trends(self, window: Window, symbols: Sequence[str], size: int = 10) -> list[Trend]:
+        """See `Index.trends`."""
+        self._follow()
+        published = [*self._visible(), self._published(window.start, window.end)]
+        with _errors_named(self._folder):
+            everything = tantivy.Query.boolean_query(published)
+            if not symbols and size:
+                answer = self._searcher.aggregate(everything, {"symbols": terms("symbols", size)})
+                symbols = [value.value for value in values(answer["symbols"]["buckets"], size)]
+            return [self._trend(window, symbol, published) for symbol in symbols]
+
+    def _trend(self, window: Window, symbol: str, published: list[_Clause]) -> Trend:
+        of_symbol = (tantivy.Occur.Must, self._any_of("symbols", [symbol]))
+        query = tantivy.Query.boolean_query([*published, of_symbol])
+        answer = self._searcher.aggregate(query, trend_request(symbol, "score"))
+        return trend_answer(symbol, window, self._total(query), answer)
+
     def count(self) -> int:
         """See `Index.count`."""
         self._follow()
@@ -223,15 +243,18 @@ class TantivyIndex:
             clauses.append((tantivy.Occur.Must, _any(phrases)))
         clauses += [(tantivy.Occur.MustNot, self._phrase(phrase.terms)) for phrase in text.without]
         if query.since or query.until:
-            published = tantivy.Query.range_query(
-                self._schema,
-                "published",
-                tantivy.FieldType.Integer,
-                milliseconds(query.since) if query.since else None,
-                milliseconds(query.until) - 1 if query.until else None,
-            )
-            clauses.append((tantivy.Occur.Must, tantivy.Query.const_score_query(published, 0.0)))
+            clauses.append(self._published(query.since, query.until))
         return clauses
+
+    def _published(self, since: datetime | None, until: datetime | None) -> _Clause:
+        published = tantivy.Query.range_query(
+            self._schema,
+            "published",
+            tantivy.FieldType.Integer,
+            milliseconds(since) if since else None,
+            milliseconds(until) - 1 if until else None,
+        )
+        return (tantivy.Occur.Must, tantivy.Query.const_score_query(published, 0.0))
 
     def _phrase(self, terms: Sequence[str]) -> tantivy.Query:
         def of(field: str) -> tantivy.Query:
@@ -480,6 +503,8 @@ def _document(article: EnrichedArticle) -> tantivy.Document:
             document.add_text(field, value)
     for name in suggestions(article):
         document.add_text("names", name)
+    if article.sentiment is not None:
+        document.add_float("score", article.sentiment.score)
     if article.published_at is not None:
         document.add_integer("published", milliseconds(article.published_at))
     if (key := order(article)) is not None:

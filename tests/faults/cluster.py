@@ -17,11 +17,13 @@ from typing import Any
 
 import msgspec
 from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource
 
 from pipeline.article import (
     ARTICLES_DEAD,
     ARTICLES_ENRICHED,
     ARTICLES_RAW,
+    TICKER_TRENDS,
     EnrichedArticle,
     RawArticle,
 )
@@ -29,12 +31,15 @@ from pipeline.errors import StorageUnavailable
 from pipeline.log import Message, Record, messages
 from pipeline.log.kafka import KafkaLog, committed_and_end
 from pipeline.maintenance import ENRICHERS
+from pipeline.stream.contributions import Labels, contributions
+from pipeline.trends import Tally, Trend, Window, windows_with
 from tests.faults.stub import labelled
 from tests.servers.kafka import KafkaBroker
 from tests.servers.topics import empty_topics
 
 PARTITIONS = 6
 _RAW = [(ARTICLES_RAW, number) for number in range(PARTITIONS)]
+FILLER = b"{}"
 STUB = [sys.executable, "-m", "tests.faults.stub"]
 NEWSLOOM = [sys.executable, "-c", "from pipeline.cli import main; main()"]
 
@@ -172,10 +177,54 @@ class Cluster:
         """All versions of each article on the enriched topic, in order."""
         versions: dict[str, list[EnrichedArticle]] = defaultdict(list)
         for message in self.messages(ARTICLES_ENRICHED):
+            if message.value == FILLER:
+                continue
             article = msgspec.json.decode(message.value, type=EnrichedArticle)
             assert message.key == article.id
             versions[article.id].append(article)
         return versions
+
+    def newest(self) -> dict[str, EnrichedArticle]:
+        """The last version of each article on the enriched topic."""
+        return {article_id: seen[-1] for article_id, seen in self.enriched().items()}
+
+    def trends(self) -> dict[tuple[str, Window], Trend]:
+        """The trends as their topic has them, those without an article left out."""
+        found = {}
+        for message in self.messages(TICKER_TRENDS):
+            trend = msgspec.json.decode(message.value, type=Trend)
+            found[trend.symbol, Window(trend.window, trend.start, trend.end)] = trend
+        return {key: trend for key, trend in found.items() if trend.articles}
+
+    def expected_trends(self) -> dict[tuple[str, Window], Trend]:
+        """The trends of the newest version of each article."""
+        tallies: dict[tuple[str, Window], Tally] = defaultdict(Tally)
+        for article in self.newest().values():
+            labels = msgspec.convert(msgspec.to_builtins(article), Labels)
+            for contribution in contributions(labels, []):
+                assert contribution.published_at is not None
+                for window in windows_with(contribution.published_at):
+                    tallies[contribution.symbol, window].add(contribution)
+        return {key: tally.trend(*key) for key, tally in tallies.items()}
+
+    def compact(self) -> None:
+        """Has the broker compact the enriched topic, and waits until it has."""
+        wanted = {"min.compaction.lag.ms": "0", "min.cleanable.dirty.ratio": "0.01",
+                  "segment.ms": "100"}  # fmt: skip
+        admin = KafkaAdminClient(bootstrap_servers=self.broker.address)
+        admin.alter_configs([ConfigResource("TOPIC", ARTICLES_ENRICHED, wanted)])
+        admin.close()
+        log = self.log
+
+        def is_compacted() -> bool:
+            # The segment that is written to is not compacted: another record begins a new one.
+            fillers = [Record(f"filler-{number}", FILLER) for number in range(60)]
+            log.publish(ARTICLES_ENRICHED, fillers)
+            keys = [m.key for m in self.messages(ARTICLES_ENRICHED) if m.value != FILLER]
+            return len(keys) == len(set(keys))
+
+        wait_for(is_compacted)
+        log.close()
 
     def messages(self, topic: str) -> list[Message]:
         """All that a topic holds."""

@@ -22,6 +22,7 @@ import pytest
 
 from pipeline.article import ARTICLES_DEAD, ARTICLES_ENRICHED, ARTICLES_RAW, RawArticle
 from pipeline.log import Record
+from pipeline.log.dead import letters, retry
 from tests.faults.cluster import Cluster, kill, wait_for
 from tests.faults.stub import labelled
 from tests.servers.fixtures import running
@@ -266,3 +267,48 @@ def health(port: int) -> int | None:
         return error.code
     except OSError:
         return None
+
+
+def test_corrections_withdrawals_replays_and_retries_end_at_the_highest_revision(
+    cluster: Cluster,
+) -> None:
+    chance = random.Random(7)
+    newest = dict.fromkeys(range(120), 0)
+
+    def mixed() -> Iterator[RawArticle]:
+        for _ in range(400):
+            number = chance.randrange(120)
+            older = chance.random() < 0.4
+            newest[number] += not older
+            yield history(number, chance.randint(0, newest[number]) if older else newest[number])
+
+    poisoned = [article(number, metadata={"poison": "raise"}) for number in range(900, 903)]
+    cluster.feed(poisoned)
+    for _ in range(ROUNDS):
+        worker = cluster.worker()
+        with cluster.feeding(mixed(), each=0.3):
+            cluster.goes_on(chance.randint(1, 300))
+            kill(worker)
+        log = cluster.log
+        for letter in letters(log):
+            retry(log, letter)
+        log.close()
+    cluster.worker()
+    cluster.done()
+    cluster.check(poisoned=[raw.id for raw in poisoned])
+    for letter in cluster.dead().values():
+        assert int(letter["newsloom.attempts"]) >= ROUNDS
+    wait_for(lambda: cluster.trends() == cluster.expected_trends(), 60)
+    before = cluster.newest()
+    cluster.compact()
+    assert cluster.newest() == before
+
+
+def history(number: int, version: int) -> RawArticle:
+    """A version of an article, the same whenever it is made: some are withdrawals."""
+    chance = random.Random(1000 * number + version)
+    if chance.random() < 0.2:
+        return article(number, version, body="", withdrawn=True, metadata={})
+    symbols = chance.sample(["SPY", "QQQ", "DIA", "EWJ"], chance.randint(0, 3))
+    moved = START + timedelta(minutes=chance.randint(0, 3000))
+    return article(number, version, metadata={"symbols": symbols}, published_at=moved)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
@@ -13,7 +14,7 @@ from elasticsearch import Elasticsearch
 
 from pipeline.article import EnrichedArticle, milliseconds
 from pipeline.index import Bucket, FacetValue, Histogram, Hit, SearchResult, histogram
-from pipeline.index.aggregations import by_time, terms, values
+from pipeline.index.aggregations import by_time, terms, trend_answer, trend_request, values
 from pipeline.index.document import SUGGESTION_MARK
 from pipeline.index.elasticsearch.client import ALIAS, errors_named
 from pipeline.index.elasticsearch.document import FIELDS, PATHS, decode
@@ -31,6 +32,7 @@ from pipeline.index.query import (
     selected,
     stated_of,
 )
+from pipeline.trends import Trend, Window
 
 _Clause = dict[str, Any]
 _VISIBLE: _Clause = {"term": {"withdrawn": False}}
@@ -112,6 +114,26 @@ class ElasticsearchIndex:
             for bucket in answer["aggregations"]["names"]["buckets"][:size]
         ]
 
+    def trends(self, window: Window, symbols: Sequence[str], size: int = 10) -> list[Trend]:
+        """See `Index.trends`."""
+        published = [_VISIBLE, _published(window.start, window.end)]
+        if not symbols and size:
+            answer = self._ask(
+                query=_all_of(published), aggs={"symbols": terms("symbols", size)}, size=0
+            )
+            found = values(answer["aggregations"]["symbols"]["buckets"], size)
+            symbols = [value.value for value in found]
+        return [self._trend(window, symbol, published) for symbol in symbols]
+
+    def _trend(self, window: Window, symbol: str, published: list[_Clause]) -> Trend:
+        answer = self._ask(
+            query=_all_of([*published, {"term": {"symbols": symbol}}]),
+            aggs=trend_request(symbol, "sentiment.score"),
+            size=0,
+        )
+        articles = answer["hits"]["total"]["value"]
+        return trend_answer(symbol, window, articles, answer["aggregations"])
+
     def count(self) -> int:
         """See `Index.count`."""
         answer = self._ask(query=_VISIBLE, size=0)
@@ -152,14 +174,18 @@ def _matching(query: Query, text: TextQuery) -> _Clause:
         "must": [_any_of(map(_phrase, group)) for group in text.groups],
         "must_not": [_phrase(phrase) for phrase in text.without],
     }
-    bounds = {"gte": query.since, "lt": query.until}
+    if query.since or query.until:
+        clauses["filter"].append(_published(query.since, query.until))
     if text.is_empty and query.text.strip():
         # Nothing of it can be searched for: an answer with everything would be a wrong one.
         clauses["filter"].append({"match_none": {}})
-    if published := {name: milliseconds(bound) for name, bound in bounds.items() if bound}:
-        published_at = published | {"format": "epoch_millis"}
-        clauses["filter"].append({"range": {"published_at": published_at}})
     return clauses
+
+
+def _published(since: datetime | None, until: datetime | None) -> _Clause:
+    bounds = {"gte": since, "lt": until}
+    published = {name: milliseconds(bound) for name, bound in bounds.items() if bound}
+    return {"range": {"published_at": {**published, "format": "epoch_millis"}}}
 
 
 def _phrase(phrase: Phrase) -> _Clause:
