@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
 from hashlib import blake2b
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -42,6 +42,7 @@ EntityType = Literal[
     "person", "organization", "place", "group", "product", "event", "money", "percent", "date"
 ]
 TextField = Literal["title", "text"]
+Moment = Annotated[datetime, msgspec.Meta(extra_json_schema={"format": "date-time"})]
 
 
 class Submission(msgspec.Struct, kw_only=True):
@@ -65,10 +66,10 @@ class RawArticle(msgspec.Struct, kw_only=True):
     id: str
     source: str
     body: str
-    ingested_at: datetime
+    ingested_at: Moment
     url: str | None = None
     title: str | None = None
-    published_at: datetime | None = None
+    published_at: Moment | None = None
     language: str | None = None
     metadata: dict[str, Any] = {}
     withdrawn: bool = False
@@ -145,9 +146,9 @@ class EnrichedArticle(msgspec.Struct, kw_only=True):
     source: str
     url: str | None = None
     title: str | None = None
-    published_at: datetime | None = None
-    ingested_at: datetime
-    enriched_at: datetime
+    published_at: Moment | None = None
+    ingested_at: Moment
+    enriched_at: Moment
     language: str | None = None
     withdrawn: bool = False
     text: str = ""

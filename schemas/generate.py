@@ -1,36 +1,26 @@
-"""Writes the schemas anew from pipeline/article.py: `python -m schemas.generate`."""
+"""Writes the schemas anew from the types: `python -m schemas.generate`.
+
+A change that would break somebody is refused: it needs a version, and a topic, of its own.
+"""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Any
 
-import msgspec
-
-from pipeline.article import EnrichedArticle, RawArticle, Submission
+from pipeline.schema import CONTRACTS, check, encode, schema_of
 
 FOLDER = Path(__file__).parent
-RECORDS = {
-    "articles.submission.v1.json": Submission,
-    "articles.raw.v1.json": RawArticle,
-    "articles.enriched.v1.json": EnrichedArticle,
-}
 
 
-def schemas() -> dict[str, bytes]:
-    """The JSON Schema (draft 2020-12) of each record, by file name."""
-    return {name: _file(name, record) for name, record in RECORDS.items()}
-
-
-def _file(name: str, record: type) -> bytes:
-    schema: dict[str, Any] = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"newsloom/{name}",
-        **msgspec.json.schema(record),
-    }
-    return msgspec.json.format(msgspec.json.encode(schema), indent=2) + b"\n"
+def main() -> None:
+    """Writes the files, or says why not."""
+    there = [FOLDER / contract.file for contract in CONTRACTS if (FOLDER / contract.file).exists()]
+    if broken := [line for file in there for line in check(file)]:
+        sys.exit("\n".join(["nothing written, since this would break somebody:", *broken]))
+    for contract in CONTRACTS:
+        (FOLDER / contract.file).write_bytes(encode(schema_of(contract)))
 
 
 if __name__ == "__main__":
-    for file_name, content in schemas().items():
-        (FOLDER / file_name).write_bytes(content)
+    main()
