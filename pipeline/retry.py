@@ -1,12 +1,19 @@
-"""Waiting before another try: exponential back-off with full jitter."""
+"""Waiting before another try: exponential back-off with full jitter, and saying what for."""
 
 from __future__ import annotations
 
+import logging
 import random
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 
 FIRST_SECONDS = 0.5
 MOST_SECONDS = 30.0
+
+FIRST_GAP_SECONDS = 20.0
+MOST_GAP_SECONDS = 1_800.0
+"""How long nothing more is said after the first time, and at most."""
 
 
 def pauses() -> Iterator[float]:
@@ -19,3 +26,46 @@ def pauses() -> Iterator[float]:
     while True:
         yield random.uniform(0, bound)  # noqa: S311 - nothing secret hangs on it
         bound = min(bound * 2, MOST_SECONDS)
+
+
+class Trouble:
+    """Says what is waited for: once, then ever more rarely; and when it goes on. Thread-safe.
+
+    Args:
+        logger: where it is said.
+        clock: gives seconds that never go back.
+
+    Attributes:
+        waiting_for: what is waited for now; None: nothing.
+    """
+
+    def __init__(self, logger: logging.Logger, clock: Callable[[], float] = time.monotonic) -> None:
+        self.waiting_for: str | None = None
+        self._logger = logger
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._since = 0.0
+        self._due: float | None = None
+        self._gap = 0.0
+
+    def waits(self, why: str, *, patience: float = 0.0) -> None:
+        """Something can't be done now; it is said when that is so for `patience` seconds."""
+        with self._lock:
+            now = self._clock()
+            if self.waiting_for is None:
+                self._since, self._due, self._gap = now, None, FIRST_GAP_SECONDS
+            self.waiting_for = why
+            if now < (self._since + patience if self._due is None else self._due):
+                return
+            self._logger.warning("waiting: %s", why)
+            self._due = now + self._gap
+            self._gap = min(self._gap * 2, MOST_GAP_SECONDS)
+
+    def over(self) -> None:
+        """It can be done again."""
+        if self.waiting_for is None:
+            return
+        with self._lock:
+            if self.waiting_for is not None and self._due is not None:
+                self._logger.warning("goes on after %.0f s", self._clock() - self._since)
+            self.waiting_for = None

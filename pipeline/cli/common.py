@@ -7,7 +7,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,24 +72,35 @@ def run_until_signal(service: Service, *, drain: bool) -> int:
     """Runs a service; SIGTERM and Ctrl-C end it in good order. Gives the exit status."""
     from pipeline.terminal import progress
 
+    with signals_to(service.stop) as received, progress("indexed") as advance:
+        service.run(
+            drain=drain,
+            tick=lambda counts: advance(
+                counts.indexed, None, f"{counts.accepted:,} accepted, {counts.dead:,} dead"
+            ),
+        )
+    return ended_by(received, drain=drain)
+
+
+@contextmanager
+def signals_to(stop: Callable[[], None]) -> Iterator[list[int]]:
+    """Has SIGTERM and Ctrl-C call `stop`, and gives the list of those that came."""
     received: list[int] = []
 
-    def stop(number: int, _: object) -> None:
+    def take(number: int, _: object) -> None:
         received.append(number)
-        service.stop()
+        stop()
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, take) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        with progress("indexed") as advance:
-            service.run(
-                drain=drain,
-                tick=lambda counts: advance(
-                    counts.indexed, None, f"{counts.accepted:,} accepted, {counts.dead:,} dead"
-                ),
-            )
+        yield received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def ended_by(received: Sequence[int], *, drain: bool) -> int:
+    """The exit status of a service that got these signals; `drain`: it was to end by itself."""
     if signal.SIGINT in received:
         return INTERRUPTED
     return TERMINATED if received and drain else DONE

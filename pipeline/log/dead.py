@@ -7,7 +7,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from pipeline.article import ARTICLES_DEAD, ARTICLES_ENRICHED
+from pipeline.article import ARTICLES_DEAD, ARTICLES_ENRICHED, MAX_RECORD_BYTES
 from pipeline.errors import NotFound
 from pipeline.log import Log, Message, Outcome, Record, messages
 
@@ -20,6 +20,8 @@ ORIGIN_OFFSET = "newsloom.origin.offset"
 ATTEMPTS = "newsloom.attempts"
 RETRIED = "newsloom.retried"
 """Of a record without a value in the dead topic: that letter was sent back to its topic."""
+
+MAX_MESSAGE_LENGTH = 2_000
 
 _OURS = {ERROR_TYPE, ERROR_MESSAGE, ERROR_STAGE, ORIGIN_TOPIC, ORIGIN_PARTITION, ORIGIN_OFFSET}
 
@@ -45,25 +47,33 @@ class _Revision(msgspec.Struct):
 
 
 def bury(message: Message, *, error: str, explanation: str, stage: str) -> Record:
-    """The dead letter for a record: key, value and headers as they were, and what went wrong."""
+    """The dead letter for a record: key, value and headers as they were, and what went wrong.
+
+    Of a record of others that is larger than ours may be, only where it stands is kept.
+    """
     before = dict(message.headers).get(ATTEMPTS, b"")
     attempts = int(before) + 1 if before.isdigit() else 1
+    kept = tuple(header for header in message.headers if header[0] != ATTEMPTS)
+    value = message.value
+    size = len(value) + sum(len(name) + len(content) for name, content in kept)
+    if size > MAX_RECORD_BYTES:
+        kept, value = (), b""
+        explanation = f"{explanation}; it has {size:,} bytes, too many to be kept here"
     added = {
         ERROR_TYPE: error,
-        ERROR_MESSAGE: explanation,
+        ERROR_MESSAGE: explanation[:MAX_MESSAGE_LENGTH],
         ERROR_STAGE: stage,
         ORIGIN_TOPIC: message.topic,
         ORIGIN_PARTITION: str(message.partition),
         ORIGIN_OFFSET: str(message.offset),
         ATTEMPTS: str(attempts),
     }
-    kept = tuple(header for header in message.headers if header[0] != ATTEMPTS)
     # The same record dies once, however often a crash repeats the batch that it is in.
     place = f"{stage}\0{message.topic}\0{message.partition}\0{message.offset}"
     return Record(
         message.key,
-        message.value,
-        kept + tuple((name, value.encode()) for name, value in added.items()),
+        value,
+        kept + tuple((name, text.encode()) for name, text in added.items()),
         digest=blake2b(place.encode(), digest_size=16).digest(),
     )
 

@@ -25,7 +25,7 @@ from kafka.structs import OffsetAndMetadata
 
 from pipeline.article import MAX_RECORD_BYTES
 from pipeline.errors import StorageUnavailable, Terminal
-from pipeline.log import Consumer, Message, Outcome, Record
+from pipeline.log import Message, Outcome, Record
 from pipeline.log.kafka_client import (
     ANSWER_SECONDS,
     DELIVERY_SECONDS,
@@ -60,7 +60,7 @@ class KafkaLog:
         self._producer: KafkaProducer | None = None
         self._reader: KafkaConsumer | None = None
         self._known: set[str] = set()
-        self._consumers: list[_KafkaConsumer] = []
+        self._consumers: list[KafkaConsumption] = []
 
     def publish(self, topic: str, records: Sequence[Record]) -> list[Outcome]:
         """See `Log.publish`; every in-sync replica has the records on return.
@@ -108,14 +108,16 @@ class KafkaLog:
                 self._producer = None
             raise
 
-    def consume(self, topic: str, group: str | None = None, *, from_end: bool = False) -> Consumer:
+    def consume(
+        self, topic: str, group: str | None = None, *, from_end: bool = False
+    ) -> KafkaConsumption:
         """See `Log.consume`. With a group, records from the end are those after the first poll.
 
         Raises:
             ConfigurationError: there is no such topic.
             StorageUnavailable: no broker answers.
         """
-        consumer = _KafkaConsumer(self._servers, topic, group, from_end=from_end)
+        consumer = KafkaConsumption(self._servers, topic, group, from_end=from_end)
         self._consumers = [other for other in self._consumers if not other.closed] + [consumer]
         return consumer
 
@@ -155,7 +157,9 @@ class KafkaLog:
             self._known.add(topic)
 
 
-class _KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
+class KafkaConsumption(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Implements `pipeline.log.Consumer`; `partitions` are those that its group has given it."""
+
     def __init__(
         self, servers: Sequence[str], topic: str, group: str | None, *, from_end: bool
     ) -> None:
@@ -163,6 +167,7 @@ class _KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._topic = topic
         self._group = group
         self.closed = False
+        self.partitions: frozenset[int] = frozenset()
         self._done: dict[TopicPartition, int] = {}
         self._joined = group is None
         self._answered = time.monotonic()
@@ -189,10 +194,12 @@ class _KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         """The group is divided anew: others may commit for these now."""
         for place in revoked:
             self._done.pop(place, None)
+        self.partitions = frozenset()
 
-    def on_partitions_assigned(self, _: Iterable[TopicPartition]) -> None:
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """The division is done; it may have given us nothing."""
         self._joined = True
+        self.partitions = frozenset(place.partition for place in assigned)
 
     def poll(self, limit: int, timeout: float) -> list[Message]:
         """See `Consumer.poll`. With no time to wait it still gives what is there, if any is."""
@@ -220,8 +227,13 @@ class _KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         for message in messages:
             place = TopicPartition(message.topic, message.partition)
             behind[place] = max(behind.get(place, 0), message.offset + 1)
-        behind = {p: offset for p, offset in behind.items() if offset > self._done.get(p, 0)}
-        if self._group is None or not behind:
+        # Of a partition that is another's by now, more may be done than we know of.
+        behind = {
+            place: offset
+            for place, offset in behind.items()
+            if offset > self._done.get(place, 0) and place.partition in self.partitions
+        }
+        if not behind:
             return
         offsets = {place: OffsetAndMetadata(offset) for place, offset in behind.items()}
         with errors_named(self._servers, self._topic):

@@ -10,7 +10,8 @@ import pytest
 from elasticsearch import Elasticsearch, NotFoundError
 
 from pipeline.config import Settings
-from pipeline.index.elasticsearch.client import connect
+from pipeline.index.elasticsearch.client import ALIAS, connect
+from pipeline.index.elasticsearch.setup import setup_index
 from tests.servers.elasticsearch import ElasticsearchNode
 
 FreshAlias = tuple[Elasticsearch, str]
@@ -33,3 +34,11 @@ def alias_of(node: ElasticsearchNode) -> Iterator[FreshAlias]:
             client.indices.delete(index=name)
         with suppress(NotFoundError):
             client.indices.delete_index_template(name=alias)
+
+
+def empty_index(node: ElasticsearchNode) -> None:
+    """Sets newsloom's own index up anew, without documents: for tests of whole commands."""
+    with connect(Settings(index=node.url)) as client:
+        for name in client.indices.get(index=f"{ALIAS}-*", expand_wildcards="all"):
+            client.indices.delete(index=name)
+        setup_index(client)

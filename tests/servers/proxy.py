@@ -13,7 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-Line = bytes
+HANG_SECONDS = 120
+"""The longest silence."""
 
 
 class Answer(NamedTuple):
@@ -34,6 +35,7 @@ class Proxy:
 
     Attributes:
         url: what a client is given.
+        always: is played on every bulk request for which no other trick is left.
         sizes: how many documents each bulk request had.
         paths: what was asked for.
     """
@@ -42,6 +44,7 @@ class Proxy:
         parts = urlsplit(node_url)
         self.node = (parts.hostname or "", parts.port or 0)
         self.tricks: deque[Trick] = deque()
+        self.always: Trick | None = None
         self.sizes: list[int] = []
         self.paths: list[str] = []
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -103,6 +106,16 @@ def items_fail(status: int, positions: Callable[[int], bool]) -> Trick:
     return play
 
 
+def hangs(until: threading.Event) -> Trick:
+    """No answer comes, and the node hears nothing, before something else happens."""
+
+    def play(body: bytes, forward: Forward) -> Answer:
+        until.wait(HANG_SECONDS)
+        return forward(body)
+
+    return play
+
+
 def cuts(after: int) -> Trick:
     """The node does all, but its answer breaks off after so many bytes."""
 
@@ -129,8 +142,9 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
             answer = None
             if "/_bulk" in self.path:
                 proxy.sizes.append(len(_pairs(body)))
-                if proxy.tricks:
-                    answer = proxy.tricks.popleft()(body, self.forward)
+                trick = proxy.tricks.popleft() if proxy.tricks else proxy.always
+                if trick is not None:
+                    answer = trick(body, self.forward)
             answer = answer or self.forward(body)
             self.send_response(answer.status)
             self.send_header("content-type", "application/vnd.elasticsearch+json;compatible-with=9")

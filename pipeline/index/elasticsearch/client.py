@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,9 @@ ALIAS = "newsloom-articles"
 
 TIMEOUT_SECONDS = 30.0
 """How long an answer is waited for."""
+
+# It has a line for every request, and more while a server is away; what matters comes as an error.
+logging.getLogger("elastic_transport").setLevel(logging.CRITICAL)
 
 
 def connect(settings: Settings) -> Elasticsearch:

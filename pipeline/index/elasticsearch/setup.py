@@ -9,8 +9,8 @@ from typing import Any
 import elasticsearch
 from elasticsearch import Elasticsearch
 
-from pipeline.errors import ConfigurationError
-from pipeline.index.elasticsearch.client import ALIAS, errors_named
+from pipeline.errors import ConfigurationError, IndexUnavailable
+from pipeline.index.elasticsearch.client import ALIAS, address, errors_named
 
 
 def setup_index(client: Elasticsearch, alias: str = ALIAS, *, check: bool = False) -> list[str]:
@@ -34,6 +34,21 @@ def setup_index(client: Elasticsearch, alias: str = ALIAS, *, check: bool = Fals
             *_template(client, alias, wanted, check=check),
             *_index(client, alias, wanted["template"]["mappings"], check=check),
         ]
+
+
+def require_writable(client: Elasticsearch, alias: str = ALIAS) -> None:
+    """Makes sure that documents can be written, as far as can be told without writing one.
+
+    Raises:
+        ConfigurationError: there is no such alias.
+        IndexUnavailable: the servers do not answer, refuse our credentials, or block the index.
+    """
+    with errors_named(client, alias):
+        indices = client.indices.get_settings(index=alias, name="index.blocks.*").body
+    for name, found in indices.items():
+        if blocks := found["settings"].get("index", {}).get("blocks"):
+            shown = ", ".join(block for block, on in blocks.items() if on == "true")
+            raise IndexUnavailable(f"{address(client)}: {name} is blocked: {shown}")
 
 
 def template(alias: str = ALIAS) -> dict[str, Any]:

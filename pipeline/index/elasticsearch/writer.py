@@ -7,7 +7,6 @@ import time
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
 import elastic_transport
@@ -16,17 +15,18 @@ import msgspec
 from elasticsearch import Elasticsearch
 
 from pipeline.article import MAX_ID_BYTES, EnrichedArticle
+from pipeline.errors import Rejected
 from pipeline.index import Refusal
 from pipeline.index.elasticsearch.client import ALIAS, address, reason
 from pipeline.index.elasticsearch.document import encode
-from pipeline.retry import pauses
+from pipeline.retry import Trouble, pauses
 
 MAX_REQUEST_DOCUMENTS = 500
 MAX_REQUEST_BYTES = 10_000_000
 """How much one request carries at most, in bytes of JSON; a document that is larger is refused."""
 
-CONNECTIONS = 3
-"""Requests on their way at the same time."""
+OVERLOAD_SECONDS = 5.0
+"""How long too many requests (429) are nothing to speak of: the servers only slow us down."""
 
 _JSON = "application/vnd.elasticsearch+json; compatible-with=9"
 _HEADERS = {
@@ -36,6 +36,8 @@ _HEADERS = {
     "content-encoding": "gzip",
 }
 _GZIP = 16 + zlib.MAX_WBITS
+_UNKNOWN_FIELD = "strict_dynamic_mapping_exception"
+"""We write only fields that the template maps: an index without one is of an older release."""
 
 logger = logging.getLogger(__name__)
 _json = msgspec.json.Encoder()
@@ -65,22 +67,29 @@ class _Document(NamedTuple):
 
 
 class _Answer(NamedTuple):
-    """What became of a request: `again` is sent again, after a wait if there is a `why`."""
+    """What became of a request: `again` is sent again, after a wait if there is a `why`.
+
+    `fewer`: in smaller requests. `overload`: it will pass by itself.
+    """
 
     refused: Sequence[Refusal] = ()
     again: Sequence[_Document] = ()
     why: str | None = None
     fewer: bool = False
+    overload: bool = False
 
 
 class ElasticsearchWriter:
-    """Implements `pipeline.index.IndexWriter` for what is behind `alias`.
+    """Implements `pipeline.index.IndexWriter` for what is behind `alias`. Thread-safe: each `add`
+    has one request on its way at a time, so several threads have several.
 
     Args:
         client: see `connect`.
         alias: it must stand for one index; nothing is created by writing.
+        concrete: `alias` is the name of an index that no alias stands for yet.
         wait: called with the seconds until the next try when the servers do not answer, are
             overloaded or refuse us. What it raises ends `add`, which can simply be called again.
+        trouble: is told what is waited for.
     """
 
     def __init__(
@@ -88,68 +97,54 @@ class ElasticsearchWriter:
         client: Elasticsearch,
         alias: str = ALIAS,
         *,
+        concrete: bool = False,
         wait: Callable[[float], None] = time.sleep,
+        trouble: Trouble | None = None,
     ) -> None:
         self._client = client
         self._alias = alias
+        self._concrete = concrete
         self._wait = wait
+        self._trouble = trouble or Trouble(logger)
         self._most = MAX_REQUEST_DOCUMENTS
-        self._senders = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="bulk")
 
     def add(self, articles: Sequence[EnrichedArticle]) -> list[Refusal]:
         """See `IndexWriter.add`; returns when the fate of each article is settled."""
         refused: list[Refusal] = []
         fresh = self._documents(articles, refused)
         again: deque[_Document] = deque()
-        sent: deque[Future[_Answer]] = deque()
         waits = pauses()
-        while True:
-            while len(sent) < CONNECTIONS and (request := self._request(again, fresh)):
-                sent.append(self._senders.submit(self._send, request))
-            if not sent:
-                return sorted(refused)
-            answer = sent.popleft().result()
+        while request := self._request(again, fresh):
+            answer = self._send(request)
             refused += answer.refused
             again.extend(answer.again)
             if answer.fewer:
-                self._most = max(1, min(self._most, len(answer.again)) // 2)
+                self._most = max(1, min(self._most, len(request)) // 2)
             elif not answer.again:
                 self._most = min(MAX_REQUEST_DOCUMENTS, self._most * 2)
-                waits = pauses()
             if answer.why:
-                pause = next(waits)
-                logger.warning(
-                    "%s; %d documents wait, trying again in %.1f s",
-                    answer.why,
-                    len(answer.again),
-                    pause,
-                )
-                self._wait(pause)
+                patience = OVERLOAD_SECONDS if answer.overload else 0.0
+                self._trouble.waits(self._says(answer.why), patience=patience)
+                self._wait(next(waits))
+            elif not answer.again:
+                self._trouble.over()
+                waits = pauses()
+        return sorted(refused)
 
     def commit(self) -> None:
         """See `IndexWriter.commit`: what `add` settled is durable, and found within a second."""
 
     def close(self) -> None:
-        """See `IndexWriter.close`."""
-        self._senders.shutdown(cancel_futures=True)
+        """See `IndexWriter.close`: nothing is held."""
 
     def _documents(
         self, articles: Sequence[EnrichedArticle], refused: list[Refusal]
     ) -> Iterator[_Document]:
         for position, article in enumerate(articles):
-            if not 0 < len(article.id.encode()) <= MAX_ID_BYTES:
-                message = f"the id has not between 1 and {MAX_ID_BYTES} bytes"
-                refused.append(Refusal(position, "bad_id", message))
-            elif not 0 <= article.revision < 1 << 63:
-                message = f"{article.revision} is no possible revision"
-                refused.append(Refusal(position, "bad_revision", message))
-            else:
-                document = _Document(position, _lines(article))
-                if (size := len(document.lines)) > MAX_REQUEST_BYTES:
-                    message = f"the document has {size:,} bytes, over {MAX_REQUEST_BYTES:,}"
-                    refused.append(Refusal(position, "document_too_large", message))
-                else:
-                    yield document
+            try:
+                yield _Document(position, _checked(article))
+            except Rejected as error:
+                refused.append(Refusal(position, error.reason, str(error)))
 
     def _request(self, again: deque[_Document], fresh: Iterator[_Document]) -> list[_Document]:
         """What to send next, at most `_most` documents: those to send again come first."""
@@ -174,7 +169,7 @@ class ElasticsearchWriter:
                 "POST",
                 f"/{self._alias}/_bulk",
                 params={
-                    "require_alias": "true",
+                    "require_alias": "false" if self._concrete else "true",
                     "filter_path": "items.*.status,items.*.error.type,items.*.error.reason,"
                     "items.*.error.caused_by.reason",
                 },
@@ -184,16 +179,16 @@ class ElasticsearchWriter:
         except elasticsearch.ApiError as error:
             return self._whole_request_failed(documents, error)
         except elastic_transport.ConnectionTimeout:
-            return _Answer(again=documents, why=self._says("no answer in time"), fewer=True)
+            return _Answer(again=documents, why="no answer in time", fewer=True)
         except elastic_transport.TransportError as error:
-            return _Answer(again=documents, why=self._says(error.message))
+            return _Answer(again=documents, why=error.message)
         try:
             items = msgspec.convert(answer, _Bulk).items
         except msgspec.ValidationError as error:
-            return _Answer(again=documents, why=self._says(f"the answer makes no sense: {error}"))
+            return _Answer(again=documents, why=f"the answer makes no sense: {error}")
         results = [result for item in items for result in item.values()]
         if len(results) != len(documents):
-            return _Answer(again=documents, why=self._says("the answer is incomplete"))
+            return _Answer(again=documents, why="the answer is incomplete")
         return self._sorted_out(documents, results)
 
     def _whole_request_failed(
@@ -207,15 +202,17 @@ class ElasticsearchWriter:
             return _Answer([Refusal(documents[0].position, "document_too_large", message)])
         why = "it refuses our credentials: " if status in (401, 403) else ""
         return _Answer(
-            again=documents, why=self._says(why + reason(error)), fewer=status in (429, 503)
+            again=documents,
+            why=why + reason(error),
+            fewer=status in (429, 503),
+            overload=status == 429,
         )
 
     def _sorted_out(self, documents: Sequence[_Document], results: Sequence[_Result]) -> _Answer:
         """Results come in the order of the documents, and only by that are they matched."""
         refused: list[Refusal] = []
         again: list[_Document] = []
-        why: str | None = None
-        fewer = False
+        whys: dict[int, str] = {}
         for document, result in zip(documents, results, strict=True):
             status, error = result.status, result.error
             # A conflict: the index has this version or a newer one.
@@ -225,17 +222,33 @@ class ElasticsearchWriter:
                 refused.append(Refusal(document.position, error.type, str(error)))
                 continue
             again.append(document)
-            fewer = fewer or status == 429
-            if status == 404:
-                why = self._says(f"there is no alias {self._alias}; `newsloom setup` makes it")
-            else:
-                why = why or self._says(f"{status} {error.type}: {error}")
-        return _Answer(refused, again, why, fewer)
+            whys.setdefault(status, self._waits_for(status, error))
+        overload = 429 in whys
+        # What is not mended by waiting is said first.
+        why = whys[min(whys, key=lambda status: (status == 429, status))] if whys else None
+        return _Answer(refused, again, why, fewer=overload, overload=whys.keys() == {429})
+
+    def _waits_for(self, status: int, error: _Error) -> str:
+        said = f"{status} {error.type}: {error}"
+        if status == 404:
+            return f"there is no alias {self._alias}; `newsloom setup` makes it"
+        if status == 403 and error.type == "cluster_block_exception":
+            return (
+                f"{said} A `newsloom reindex` does that at its end; where none runs,"
+                " `newsloom setup` lifts the block"
+            )
+        if status == 403:
+            return f"it refuses our credentials: {said}"
+        if error.type == _UNKNOWN_FIELD:
+            return f"{said}; `newsloom setup` adds it"
+        return said
 
     def _is_about_the_index(self, kind: str) -> bool:
         """Whether an error of that kind would be given to any document."""
         if kind != "illegal_argument_exception":
-            return kind == "index_closed_exception"
+            return kind in ("index_closed_exception", _UNKNOWN_FIELD)
+        if self._concrete:
+            return False
         # An alias without an index to write to gives the same error as an impossible value.
         try:
             indices = self._client.indices.get_alias(name=self._alias).body
@@ -248,6 +261,19 @@ class ElasticsearchWriter:
         return f"{address(self._client)}: {what}"
 
 
-def _lines(article: EnrichedArticle) -> bytes:
+def _checked(article: EnrichedArticle) -> bytes:
+    """The lines of a document, if a server can take them at all."""
+    if not 0 < len(article.id.encode()) <= MAX_ID_BYTES:
+        raise Rejected("bad_id", f"the id has not between 1 and {MAX_ID_BYTES} bytes")
+    if not 0 <= article.revision < 1 << 63:
+        raise Rejected("bad_revision", f"{article.revision} is no possible revision")
     action = {"_id": article.id, "version": article.revision, "version_type": "external"}
-    return b"".join((_json.encode({"index": action}), b"\n", encode(article), b"\n"))
+    try:
+        lines = b"".join((_json.encode({"index": action}), b"\n", encode(article), b"\n"))
+    except RecursionError:
+        raise Rejected("malformed_record", "its metadata is nested too deeply") from None
+    if (size := len(lines)) > MAX_REQUEST_BYTES:
+        raise Rejected(
+            "document_too_large", f"the document has {size:,} bytes, over {MAX_REQUEST_BYTES:,}"
+        )
+    return lines

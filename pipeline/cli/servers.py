@@ -1,0 +1,46 @@
+"""The commands of the pipeline on servers: setup, sink."""
+
+from __future__ import annotations
+
+import click
+
+from pipeline.cli.common import (
+    DONE,
+    SOME_REJECTED,
+    as_json,
+    command,
+    ended_by,
+    print_json,
+    signals_to,
+)
+from pipeline.config import Settings
+
+
+@click.command()
+@click.option("--drain", is_flag=True, help="End when everything is indexed.")
+@as_json
+@command
+def sink(settings: Settings, *, drain: bool, as_json: bool) -> int:
+    """Index what is on Kafka's enriched topic, until SIGTERM or Ctrl-C.
+
+    Start more of them, here or elsewhere, to share the work: as many as topics have partitions.
+    """
+    from pipeline.sink import Sink
+    from pipeline.terminal import progress
+    from pipeline.watchdog import STALLED
+
+    running = Sink(settings)
+    with signals_to(running.stop) as received, progress("indexed") as advance:
+        stalled = running.run(
+            drain=drain,
+            tick=lambda counts: advance(counts.indexed, None, f"{counts.dead:,} dead letters"),
+        )
+    if as_json:
+        print_json(running.counts)
+    else:
+        click.echo(f"{running.counts.indexed:,} indexed, {running.counts.dead:,} dead letters")
+    if stalled:
+        return STALLED
+    # Of a sink that is stopped nobody expects a verdict on what came in meanwhile.
+    some = running.counts.dead and drain
+    return ended_by(received, drain=drain) or (SOME_REJECTED if some else DONE)
