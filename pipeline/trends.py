@@ -26,7 +26,6 @@ STEP = timedelta(minutes=10)
 """Every window begins and ends at a multiple of this."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SCORE_DIGITS = 4
 
 
 class _Kind(NamedTuple):
@@ -159,12 +158,17 @@ def trend(
         start=window.start,
         end=window.end,
         articles=articles,
-        mean_sentiment=None if mean_sentiment is None else round(mean_sentiment, _SCORE_DIGITS),
+        mean_sentiment=None if mean_sentiment is None else _rounded(mean_sentiment),
         stated_sentiments={
             level: stated[level] for level in get_args(StatedSentiment) if stated.get(level)
         },
         entities=ranked[:MOST_ENTITIES],
     )
+
+
+def _rounded(mean: float) -> float:
+    """A mean without what depends on the order of its sum, or on 32 bits of a number."""
+    return round(round(mean, 6), 4)
 
 
 def windows_with(moment: datetime) -> Iterator[Window]:

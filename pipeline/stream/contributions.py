@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import cast
 
@@ -33,12 +33,12 @@ class Labels(msgspec.Struct, kw_only=True):
         return self.symbols if self.published_at else []
 
 
-def contributions(labels: Labels, before: list[str]) -> Iterator[Contribution]:
+def contributions(labels: Labels, before: Collection[str]) -> Iterator[Contribution]:
     """What an article says of each of its tickers, and what it does not say any more.
 
     Args:
         labels: the article's labels.
-        before: the tickers that its version before counted for.
+        before: the tickers that versions before may count for.
     """
     stated = dict(pair.rsplit(":", 1) for pair in labels.ticker_sentiments)
     for symbol in labels.counted:
@@ -53,7 +53,7 @@ def contributions(labels: Labels, before: list[str]) -> Iterator[Contribution]:
             organizations=labels.organizations,
             places=labels.places,
         )
-    for symbol in before:
+    for symbol in sorted(before):
         if symbol not in labels.counted:
             yield Contribution(symbol=symbol, id=labels.id, revision=labels.revision, removed=True)
 

@@ -69,11 +69,20 @@ class _Batch(NamedTuple):
 
 
 class _New(NamedTuple):
-    """A version to publish: the record, the event that it came of, and its labels."""
+    """A version to publish.
+
+    Attributes:
+        value: its record.
+        event: what it was made of.
+        labels: what is in the record.
+        before: the tickers that older versions may count for: also one of the same batch, which a
+            worker that crashed may have published.
+    """
 
     value: bytes
     event: Event
     labels: Labels
+    before: set[str]
 
 
 class Enrichment:
@@ -203,17 +212,24 @@ class Enrichment:
                 continue
             labels = msgspec.json.decode(result.value, type=Labels)
             key = encode_key(result.id) or b""
-            known = self._latest.get(key)
-            other = new.get(key)
-            newest = max(known.revision if known else 0, other.labels.revision if other else 0)
-            if labels.revision > newest:
-                new[key] = _New(result.value, event, labels)
+            version = _New(result.value, event, labels, set())
+            known, other = self._latest.get(key), new.get(key)
+            if known is not None:
+                if labels.revision <= known.revision:
+                    continue
+                version.before.update(known.symbols)
+            if other is not None:
+                if labels.revision <= other.labels.revision:
+                    other.before.update(labels.counted)
+                    continue
+                version.before.update(other.before, other.labels.counted)
+            new[key] = version
         places, too_large = await self._enriched(new)
         dead += too_large
         said = [
             record(contribution, self._partitions)
-            for key, version in new.items()
-            for contribution in contributions(version.labels, self._symbols(key))
+            for version in new.values()
+            for contribution in contributions(version.labels, version.before)
         ]
         await self._publisher.publish(CONTRIBUTIONS, said)
         await self._publisher.publish(ARTICLES_DEAD, [outgoing(letter) for letter in dead])
@@ -253,10 +269,6 @@ class Enrichment:
                 too_large.append(_letter(version.event, "record_too_large", str(error)))
             else:
                 return dict(zip(keys, places, strict=True)), too_large
-
-    def _symbols(self, key: bytes) -> list[str]:
-        known = self._latest.get(key)
-        return known.symbols if known else []
 
 
 def outgoing(letter: Record) -> Outgoing:

@@ -207,6 +207,16 @@ class Cluster:
                     tallies[contribution.symbol, window].add(contribution)
         return {key: tally.trend(*key) for key, tally in tallies.items()}
 
+    def trends_are_right(self, seconds: float = 60.0) -> None:
+        """Waits until the trends are those of the newest version of each article."""
+        expected = self.expected_trends()
+        with contextlib.suppress(AssertionError):
+            wait_for(lambda: self.trends() == expected, seconds)
+        found = self.trends()
+        assert found.keys() == expected.keys()
+        wrong = [(trend, expected[key]) for key, trend in found.items() if trend != expected[key]]
+        assert not wrong, wrong[:3]
+
     def compact(self) -> None:
         """Has the broker compact the enriched topic, and waits until it has."""
         wanted = {"min.compaction.lag.ms": "0", "min.cleanable.dirty.ratio": "0.01",
