@@ -82,10 +82,11 @@ class Worker:
             StorageUnavailable: no broker answers at the start.
             Terminal: something failed in a way that waiting does not mend.
         """
-        self._partitions = partition_count(self._servers)
-        return asyncio.run(self._run())
+        return asyncio.run(self.work())
 
-    async def _run(self) -> int:
+    async def work(self) -> int:
+        """See `run`."""
+        self._partitions = partition_count(self._servers)
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[int] = loop.create_future()
         for number in (signal.SIGTERM, signal.SIGINT):
