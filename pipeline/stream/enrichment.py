@@ -17,16 +17,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from functools import partial
+from itertools import chain, takewhile
 from typing import NamedTuple
 
 import msgspec
 from faust import Event
 
 from pipeline.article import ARTICLES_DEAD, ARTICLES_ENRICHED, revision_of
-from pipeline.enrich.records import EnrichedRecord
+from pipeline.enrich.records import EnrichedRecord, Result
 from pipeline.log import Message, Record
 from pipeline.log.dead import bury
 from pipeline.log.kafka import encode_key, message_of
@@ -37,7 +38,10 @@ from pipeline.stream.pool import Pool, Results
 from pipeline.stream.publisher import Outgoing, Place, Publisher, TooLarge
 from pipeline.stream.repair import Repair
 from pipeline.stream.topics import patiently
-from pipeline.workers import BATCH, batches
+from pipeline.workers import BATCH, GivenUp, batches
+
+MOST_DONE = 12
+"""So many batches, beside those that are being done, may wait until Kafka has those before them."""
 
 LOOK_SECONDS = 5.0
 """How often, while nothing comes, it is looked for what other workers published."""
@@ -118,14 +122,20 @@ class Enrichment:
         self._counts = counts
         self._in_hand: deque[_Batch] = deque()
         self._changed = asyncio.Condition()
+        self._telling: asyncio.Future[None] | None = None
         self._taking = True
+        self._assigned: frozenset[int] = frozenset()
         self._assignment = 0
+
+    def assign(self, partitions: Collection[int]) -> None:
+        """Takes note of which partitions of the raw topic are ours now."""
+        self._assigned = frozenset(partitions)
 
     async def take(self, events: Sequence[Event]) -> None:
         """Begins with events; returns when there is room for more."""
         assignment = self._assignment
-        unknown = {e.message.partition for e in events}.difference(self._latest.partitions)
-        if unknown:
+        asked = self._assigned.union(e.message.partition for e in events)
+        if unknown := asked.difference(self._latest.partitions):
             await patiently(partial(self._latest.restore, unknown))
             if assignment != self._assignment:
                 self._latest.forget()
@@ -133,15 +143,27 @@ class Enrichment:
         size = max(1, min(BATCH, -(-len(events) // self._processes)))
         for batch in batches(events, lambda event: len(event.value or b""), most=size):
             async with self._changed:
-                await self._changed.wait_for(
-                    lambda: self._taking and len(self._in_hand) < 2 * self._processes
-                )
+                await self._changed.wait_for(self._has_room)
                 if assignment != self._assignment:
                     return
                 chosen = [n for n, event in enumerate(batch) if not self._is_known(event)]
                 results = self._pool.submit([batch[n].value or b"" for n in chosen])
+                results.add_done_callback(self._tell)
                 self._in_hand.append(_Batch(batch, chosen, results))
                 self._changed.notify_all()
+
+    def _has_room(self) -> bool:
+        """Whether another batch keeps all processes busy, and what waits for Kafka is bounded."""
+        doing = sum(not batch.results.done() for batch in self._in_hand)
+        most = 2 * self._processes
+        return self._taking and doing < most and len(self._in_hand) < most + MOST_DONE
+
+    def _tell(self, _: object) -> None:
+        async def tell() -> None:
+            async with self._changed:
+                self._changed.notify_all()
+
+        self._telling = asyncio.ensure_future(tell())
 
     async def finish(self) -> None:
         """Publishes and acknowledges what is done, for ever.
@@ -154,14 +176,16 @@ class Enrichment:
                 await patiently(self._repair.look)
                 await patiently(self._repair.mend)
                 continue
-            batch, assignment = self._in_hand[0], self._assignment
-            results = await batch.results
+            assignment = self._assignment
+            await self._in_hand[0].results
             if assignment == self._assignment:
-                await self._publish(batch, results, assignment)
+                done = list(takewhile(lambda batch: batch.results.done(), self._in_hand))
+                await self._publish(done, assignment)
                 await patiently(self._repair.mend)
             async with self._changed:
                 if assignment == self._assignment:
-                    self._in_hand.popleft()
+                    for _ in done:
+                        self._in_hand.popleft()
                     self._changed.notify_all()
 
     async def settle(self, seconds: float, *, taking: bool) -> None:
@@ -202,11 +226,10 @@ class Enrichment:
             return False
         return revision_of(raw.ingested_at) <= known.revision
 
-    async def _publish(self, batch: _Batch, results: Results, assignment: int) -> None:
+    async def _publish(self, done: Sequence[_Batch], assignment: int) -> None:
         new: dict[bytes, _New] = {}
         dead: list[Record] = []
-        for number, result in zip(batch.chosen, results, strict=True):
-            event = batch.events[number]
+        for event, result in chain.from_iterable(map(_enriched_events, done)):
             if not isinstance(result, EnrichedRecord):
                 dead.append(_letter(event, result.reason, result.message))
                 continue
@@ -231,8 +254,10 @@ class Enrichment:
             for version in new.values()
             for contribution in contributions(version.labels, version.before)
         ]
-        await self._publisher.publish(CONTRIBUTIONS, said)
-        await self._publisher.publish(ARTICLES_DEAD, [outgoing(letter) for letter in dead])
+        await asyncio.gather(
+            self._publisher.publish(CONTRIBUTIONS, said),
+            self._publisher.publish(ARTICLES_DEAD, [outgoing(letter) for letter in dead]),
+        )
         if assignment != self._assignment:
             return
         self._repair.published(ARTICLES_ENRICHED, list(places.values()))
@@ -249,11 +274,12 @@ class Enrichment:
         if assignment != self._assignment:
             return
         self._repair.published(LATEST, kept)
-        for event in batch.events:
+        events = [event for batch in done for event in batch.events]
+        for event in events:
             event.ack()
         self._counts.enriched += len(new)
         self._counts.dead += len(dead)
-        self._counts.superseded += len(batch.events) - len(new) - len(dead)
+        self._counts.superseded += len(events) - len(new) - len(dead)
 
     async def _enriched(self, new: dict[bytes, _New]) -> tuple[dict[bytes, Place], list[Record]]:
         """Publishes the new versions; those that are too large for the topic leave `new`."""
@@ -269,6 +295,12 @@ class Enrichment:
                 too_large.append(_letter(version.event, "record_too_large", str(error)))
             else:
                 return dict(zip(keys, places, strict=True)), too_large
+
+
+def _enriched_events(batch: _Batch) -> Iterator[tuple[Event, Result | GivenUp]]:
+    """The events that were enriched, each with its result."""
+    chosen = (batch.events[number] for number in batch.chosen)
+    return zip(chosen, batch.results.result(), strict=True)
 
 
 def outgoing(letter: Record) -> Outgoing:

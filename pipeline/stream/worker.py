@@ -198,6 +198,7 @@ class Worker:
 
         async def on_assigned(_: faust.App, assigned: Any, **__: Any) -> None:
             numbers = sorted(place.partition for place in assigned if place.topic == ARTICLES_RAW)
+            self._enrichment.assign(numbers)
             logger.info(
                 "enriching %s: %d of %d partitions are ours %s",
                 ARTICLES_RAW,

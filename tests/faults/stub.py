@@ -21,7 +21,7 @@ from pipeline.enrichment import Enrichers
 from pipeline.stream.worker import Worker
 from pipeline.workers import Workers
 
-SECONDS_EACH = 0.001
+SECONDS_EACH = float(os.environ.get("STUB_SECONDS", "0.001"))
 
 
 def load() -> Callable[[Sequence[bytes]], list[Result]]:
