@@ -11,7 +11,7 @@ import pytest
 from pipeline.article import EnrichedArticle, Provenance
 from pipeline.config import Settings
 
-pytest_plugins = ["tests.servers.fixtures"]
+pytest_plugins = ["tests.servers.fixtures", "tests.servers.indices", "tests.servers.both"]
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "pipeline" / "samples"
 GOLDEN = SAMPLES / "stocktwits-2025-07-17.txt"

@@ -20,38 +20,40 @@ import msgspec
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer
 
-from pipeline.article import ARTICLES_ENRICHED, EnrichedArticle
+from pipeline.article import ARTICLES_ENRICHED
 from pipeline.config import Settings
 from pipeline.errors import ConfigurationError, StorageUnavailable
 from pipeline.index import open_index
 from pipeline.index.elasticsearch.client import connect
-from pipeline.index.query import Query
 from pipeline.log import Record
-from pipeline.log.dead import letters
-from pipeline.log.kafka import KafkaLog, committed_and_end
+from pipeline.log.kafka import KafkaLog
 from pipeline.log.kafka_client import SESSION_SECONDS
-from pipeline.sink import GROUP, Sink
+from pipeline.sink import GROUP
 from pipeline.watchdog import STALLED
 from tests.conftest import enriched
 from tests.faults.test_kills import wait_for
+from tests.servers.both import (
+    articles,
+    dead,
+    drain,
+    environment,
+    indexed,
+    lag,
+    publish,
+    put,
+    running_sink,
+)
 from tests.servers.elasticsearch import ElasticsearchNode
-from tests.servers.indices import empty_index
 from tests.servers.kafka import KafkaBroker
 from tests.servers.processes import free_ports
 from tests.servers.proxy import Proxy, fails, hangs, items_fail, proxy_before
-from tests.servers.topics import delete_topics, empty_topics
+from tests.servers.topics import delete_topics
 from tests.test_cli import NEWSLOOM, newsloom
-
-PARTITIONS = 4
-PLACES = [(ARTICLES_ENRICHED, number) for number in range(PARTITIONS)]
 
 
 @pytest.fixture
-def settings(kafka_broker: KafkaBroker, elasticsearch_node: ElasticsearchNode) -> Settings:
-    """Both servers, without records and documents."""
-    empty_topics(kafka_broker, partitions=PARTITIONS)
-    empty_index(elasticsearch_node)
-    return Settings(log=kafka_broker.url, index=elasticsearch_node.url)
+def settings(on_servers: Settings) -> Settings:
+    return on_servers
 
 
 @pytest.fixture
@@ -64,73 +66,6 @@ def proxy(elasticsearch_node: ElasticsearchNode) -> Iterator[Proxy]:
 def behind(settings: Settings, proxy: Proxy) -> Settings:
     """The same, with a proxy before the index."""
     return msgspec.structs.replace(settings, index=proxy.url)
-
-
-def publish(settings: Settings, articles: Sequence[EnrichedArticle]) -> None:
-    put(settings, [Record(article.id, msgspec.json.encode(article)) for article in articles])
-
-
-def put(settings: Settings, records: Sequence[Record]) -> None:
-    log = KafkaLog([settings.log.removeprefix("kafka://")])
-    log.publish(ARTICLES_ENRICHED, records)
-    log.close()
-
-
-def articles(count: int, **fields: Any) -> list[EnrichedArticle]:
-    return [enriched(f"{number:04}", **fields) for number in range(count)]
-
-
-def drain(settings: Settings) -> Sink:
-    sink = Sink(settings)
-    assert not sink.run(drain=True)
-    return sink
-
-
-@contextmanager
-def running(settings: Settings) -> Iterator[Sink]:
-    """A sink in a thread of its own until the end of the block."""
-    sink = Sink(settings)
-    failures: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            sink.run()
-        except BaseException as error:  # noqa: BLE001 - raised again below
-            failures.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield sink
-    finally:
-        sink.stop()
-        thread.join(60)
-        assert not thread.is_alive()
-    assert not failures
-
-
-def lag(settings: Settings) -> int:
-    """Records that no sink has committed."""
-    committed, end = committed_and_end([settings.log.removeprefix("kafka://")], GROUP, PLACES)
-    return end - committed
-
-
-def indexed(settings: Settings) -> set[str]:
-    with connect(settings) as client:
-        client.indices.refresh(index="newsloom-articles")
-    result = open_index(settings).search(Query(size=5000))
-    return {hit.id for hit in result.hits}
-
-
-def dead(settings: Settings) -> list[tuple[str | None, str]]:
-    log = KafkaLog([settings.log.removeprefix("kafka://")])
-    found = sorted((letter.key, letter.error) for letter in letters(log))
-    log.close()
-    return found
-
-
-def environment(settings: Settings, **others: str) -> Any:
-    return {"NEWSLOOM_LOG": settings.log, "NEWSLOOM_INDEX": settings.index, **others}
 
 
 @contextmanager
@@ -164,7 +99,7 @@ def health(address: str) -> tuple[int, Any]:
 def test_every_record_becomes_a_document_and_is_committed(settings: Settings) -> None:
     publish(settings, articles(1200))
     assert drain(settings).counts.indexed == 1200
-    assert indexed(settings) == {article.id for article in articles(1200)}
+    assert set(indexed(settings)) == {article.id for article in articles(1200)}
     assert lag(settings) == 0
 
 
@@ -179,7 +114,7 @@ def test_what_can_not_be_a_document_is_a_dead_letter_and_all_others_are_indexed(
     publish(settings, [enriched("deep", metadata=deep)])
     sink = drain(settings)
     assert (sink.counts.indexed, sink.counts.dead) == (10, 3)
-    assert indexed(settings) == {article.id for article in articles(10)}
+    assert set(indexed(settings)) == {article.id for article in articles(10)}
     assert dead(settings) == [
         ("broken", "malformed_record"),
         ("deep", "document_parsing_exception"),
@@ -210,7 +145,7 @@ def test_a_withdrawn_article_leaves_a_stub_that_no_search_shows(settings: Settin
     drain(settings)
     publish(settings, [enriched("a", revision=2, text="", withdrawn=True), enriched("a")])
     drain(settings)
-    assert indexed(settings) == {"b"}
+    assert set(indexed(settings)) == {"b"}
     assert open_index(settings).get("a") is None
     assert open_index(settings).count() == 1
     with connect(settings) as client:
@@ -239,7 +174,7 @@ def test_nothing_is_committed_before_the_index_has_it(
 ) -> None:
     proxy.always = fails(503)
     publish(settings, articles(100))
-    with running(behind):
+    with running_sink(behind):
         wait_for(lambda: len(proxy.sizes) > 3)
     assert lag(settings) == 100
     proxy.always = None
@@ -251,7 +186,7 @@ def test_what_is_settled_is_committed_although_something_behind_it_waits(
     settings: Settings, behind: Settings, proxy: Proxy
 ) -> None:
     publish(settings, articles(100))
-    with running(behind):
+    with running_sink(behind):
         wait_for(lambda: lag(settings) == 0)
         proxy.always = fails(503)
         publish(settings, articles(50, revision=2))
@@ -264,7 +199,7 @@ def test_an_outage_is_told_once_and_so_is_its_end(
 ) -> None:
     proxy.always = fails(401, {"error": "unable to authenticate", "status": 401})
     publish(settings, articles(10))
-    with caplog.at_level(logging.INFO), running(behind) as sink:
+    with caplog.at_level(logging.INFO), running_sink(behind) as sink:
         wait_for(lambda: len(proxy.sizes) > 3)
         proxy.always = None
         wait_for(lambda: sink.counts.indexed == 10)
@@ -283,7 +218,7 @@ def test_while_the_index_is_away_a_sink_holds_little_and_keeps_its_place_in_the_
 
     proxy.always = fails(503)
     publish(settings, articles(3500))
-    with running(behind) as sink:
+    with running_sink(behind) as sink:
         wait_for(lambda: len(proxy.sizes) > 3)
         admin = KafkaAdminClient(bootstrap_servers=kafka_broker.address)
         mine = members()
@@ -322,7 +257,7 @@ def test_a_dead_letter_that_is_not_acknowledged_keeps_its_record_from_being_comm
 
     put(settings, [Record("broken", b"{")])
     monkeypatch.setattr(KafkaLog, "publish", publishing)
-    with running(settings) as sink:
+    with running_sink(settings) as sink:
         assert tried.acquire(timeout=30)
         assert tried.acquire(timeout=30)
         assert lag(settings) == 1
@@ -337,7 +272,7 @@ def test_without_a_broker_a_sink_waits_for_it_and_can_be_stopped(
 ) -> None:
     port, index = free_ports(2)
     settings = Settings(log=f"kafka://127.0.0.1:{port}", index=f"http://127.0.0.1:{index}")
-    with running(settings):
+    with running_sink(settings):
         wait_for(lambda: f"waiting: Kafka at 127.0.0.1:{port}" in caplog.text)
 
 
@@ -345,10 +280,8 @@ def test_without_a_broker_a_sink_waits_for_it_and_can_be_stopped(
 
 
 def test_several_sinks_share_the_work(settings: Settings) -> None:
-    with running(settings) as one, running(settings) as other:
-        members = [sink._consumer for sink in (one, other)]
+    with running_sink(settings) as one, running_sink(settings) as other:
         wait_for(lambda: all(sink._consumer and sink._consumer.partitions for sink in (one, other)))
-        del members
         publish(settings, articles(1000))
         wait_for(lambda: one.counts.indexed + other.counts.indexed >= 1000)
         assert one.counts.indexed
@@ -417,7 +350,7 @@ def test_health_tells_lag_progress_and_what_is_waited_for(
     address = f"127.0.0.1:{free_ports(1)[0]}"
     watched = msgspec.structs.replace(behind, health=address, stall_seconds=4)
     publish(settings, articles(10))
-    with running(watched):
+    with running_sink(watched):
         wait_for(lambda: health(address)[1].get("progress") == 10)
         proxy.always = fails(503)
         publish(settings, articles(10, revision=2))
@@ -450,7 +383,7 @@ def test_a_sink_that_is_kept_from_writing_is_left_alone_by_its_watchdog(
 ) -> None:
     address = f"127.0.0.1:{free_ports(1)[0]}"
     watched = msgspec.structs.replace(settings, health=address, stall_seconds=1)
-    with connect(settings) as client, running(watched):
+    with connect(settings) as client, running_sink(watched):
         client.indices.add_block(index="newsloom-articles-000001", block="write")
         publish(settings, articles(10))
         until = time.monotonic() + 4

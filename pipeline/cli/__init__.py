@@ -78,6 +78,7 @@ for _command in (
     find.tail,
     dead.dead,
     worker.worker,
+    servers.setup,
     servers.sink,
     operate.delete,
     operate.reindex,

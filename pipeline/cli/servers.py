@@ -17,6 +17,31 @@ from pipeline.config import Settings
 
 
 @click.command()
+@click.option("--check", is_flag=True, help="Change nothing; status 1 when something would change.")
+@as_json
+@command
+def setup(settings: Settings, *, check: bool, as_json: bool) -> int:
+    """Make the topics on Kafka, and the index on Elasticsearch.
+
+    Can be repeated: says what it changed. What an interrupted `newsloom reindex` left is removed.
+    Nothing has to be set up for a log and index in a folder.
+    """
+    from pipeline.setup import set_up
+
+    changes = []
+    for change in set_up(settings, check=check):
+        changes.append(change)
+        if as_json:
+            print_json(change)
+        else:
+            click.echo(f"would be: {change.what}" if check and change.possible else change.what)
+    possible = any(change.possible for change in changes)
+    if not possible and not as_json:
+        click.echo("nothing to change")
+    return SOME_REJECTED if check and possible else DONE
+
+
+@click.command()
 @click.option("--drain", is_flag=True, help="End when everything is indexed.")
 @as_json
 @command

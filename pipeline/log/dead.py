@@ -68,14 +68,18 @@ def bury(message: Message, *, error: str, explanation: str, stage: str) -> Recor
         ORIGIN_OFFSET: str(message.offset),
         ATTEMPTS: str(attempts),
     }
-    # The same record dies once, however often a crash repeats the batch that it is in.
-    place = f"{stage}\0{message.topic}\0{message.partition}\0{message.offset}"
     return Record(
         message.key,
         value,
         kept + tuple((name, text.encode()) for name, text in added.items()),
-        digest=blake2b(place.encode(), digest_size=16).digest(),
+        # The same record dies once, however often a crash repeats the batch that it is in.
+        digest=_digest(stage, message.topic, message.partition, message.offset),
     )
+
+
+def _digest(stage: str, topic: str, partition: int, offset: int) -> bytes:
+    place = f"{stage}\0{topic}\0{partition}\0{offset}"
+    return blake2b(place.encode(), digest_size=16).digest()
 
 
 def letters(log: Log) -> Iterator[DeadLetter]:
@@ -89,6 +93,19 @@ def letters(log: Log) -> Iterator[DeadLetter]:
     for message in messages(log, ARTICLES_DEAD):
         if ERROR_TYPE in dict(message.headers) and _ref(message) not in retried:
             yield _letter(message)
+
+
+def buried(log: Log) -> set[bytes]:
+    """The digests of all letters, also of those that were sent back."""
+    headers = (
+        {name: value.decode(errors="replace") for name, value in m.headers}
+        for m in messages(log, ARTICLES_DEAD)
+    )
+    return {
+        _digest(h[ERROR_STAGE], h[ORIGIN_TOPIC], int(h[ORIGIN_PARTITION]), int(h[ORIGIN_OFFSET]))
+        for h in headers
+        if ERROR_TYPE in h
+    }
 
 
 def find(log: Log, ref: str) -> DeadLetter:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, TopicPartition
@@ -267,6 +267,19 @@ class KafkaConsumption(ConsumerRebalanceListener):  # type: ignore[misc]
         """
         with errors_named(self._servers, self._topic):
             return self._behind()
+
+    def ends(self) -> dict[int, int]:
+        """For each partition the offset that the next record will have."""
+        with errors_named(self._servers, self._topic):
+            places = list(self._consumer.assignment())
+            ends = _offsets(self._consumer.end_offsets, places)
+        return {place.partition: end for place, end in ends.items()}
+
+    def has_passed(self, ends: Mapping[int, int]) -> bool:
+        """Whether all records before these offsets have been polled."""
+        with errors_named(self._servers, self._topic):
+            positions = self._positions([TopicPartition(self._topic, number) for number in ends])
+        return all(positions[place] >= ends[place.partition] for place in positions)
 
     def close(self) -> None:
         """See `Consumer.close`."""

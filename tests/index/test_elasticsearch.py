@@ -312,15 +312,6 @@ def test_a_record_that_is_nested_too_deeply_to_be_written_is_refused(alias: Fres
     assert refused.reason == "malformed_record"
 
 
-def test_an_index_that_has_no_alias_yet_can_be_written_to_by_its_name(alias: FreshAlias) -> None:
-    client, name = alias
-    client.indices.create(index=f"{name}-000002")
-    assert not ElasticsearchWriter(client, f"{name}-000002", concrete=True).add(articles(3))
-    client.indices.refresh(index=f"{name}-000002")
-    assert ElasticsearchIndex(client, f"{name}-000002").count() == 3
-    assert ElasticsearchIndex(client, name).count() == 0
-
-
 def test_a_closed_index_and_a_blocked_one_are_waited_for(alias: FreshAlias) -> None:
     client, name = alias
     client.indices.close(index=name)

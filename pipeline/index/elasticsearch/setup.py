@@ -28,12 +28,26 @@ def setup_index(client: Elasticsearch, alias: str = ALIAS, *, check: bool = Fals
         ConfigurationError: an index is in the way, or fits this release only when rebuilt.
         IndexUnavailable: the servers do not answer or refuse our credentials.
     """
+    changes = setup_template(client, alias, check=check)
+    with errors_named(client, alias):
+        mappings = template(alias)["template"]["mappings"]
+        return changes + _index(client, alias, mappings, check=check)
+
+
+def setup_template(client: Elasticsearch, alias: str = ALIAS, *, check: bool = False) -> list[str]:
+    """The part of `setup_index` that only the next index is made by."""
     wanted = template(alias)
     with errors_named(client, alias):
-        return [
-            *_template(client, alias, wanted, check=check),
-            *_index(client, alias, wanted["template"]["mappings"], check=check),
-        ]
+        try:
+            found = client.indices.get_index_template(name=alias).body["index_templates"]
+        except elasticsearch.NotFoundError:
+            found = []
+        current = found[0]["index_template"] if found else {}
+        if _plain({name: current.get(name) for name in wanted}) == _plain(wanted):
+            return []
+        if not check:
+            client.indices.put_index_template(name=alias, **wanted)
+    return [f"index template {alias}: {'updated' if found else 'created'}"]
 
 
 def require_writable(client: Elasticsearch, alias: str = ALIAS) -> None:
@@ -56,21 +70,6 @@ def template(alias: str = ALIAS) -> dict[str, Any]:
     text = files(__package__).joinpath("index-template.json").read_text(encoding="utf-8")
     wanted: dict[str, Any] = json.loads(text)
     return wanted | {"index_patterns": [f"{alias}-*"]}
-
-
-def _template(
-    client: Elasticsearch, alias: str, wanted: dict[str, Any], *, check: bool
-) -> list[str]:
-    try:
-        found = client.indices.get_index_template(name=alias).body["index_templates"]
-    except elasticsearch.NotFoundError:
-        found = []
-    current = found[0]["index_template"] if found else {}
-    if _plain({name: current.get(name) for name in wanted}) == _plain(wanted):
-        return []
-    if not check:
-        client.indices.put_index_template(name=alias, **wanted)
-    return [f"index template {alias}: {'updated' if found else 'created'}"]
 
 
 def _index(

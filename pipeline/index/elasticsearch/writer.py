@@ -86,7 +86,6 @@ class ElasticsearchWriter:
     Args:
         client: see `connect`.
         alias: it must stand for one index; nothing is created by writing.
-        concrete: `alias` is the name of an index that no alias stands for yet.
         wait: called with the seconds until the next try when the servers do not answer, are
             overloaded or refuse us. What it raises ends `add`, which can simply be called again.
         trouble: is told what is waited for.
@@ -97,13 +96,11 @@ class ElasticsearchWriter:
         client: Elasticsearch,
         alias: str = ALIAS,
         *,
-        concrete: bool = False,
         wait: Callable[[float], None] = time.sleep,
         trouble: Trouble | None = None,
     ) -> None:
         self._client = client
         self._alias = alias
-        self._concrete = concrete
         self._wait = wait
         self._trouble = trouble or Trouble(logger)
         self._most = MAX_REQUEST_DOCUMENTS
@@ -169,7 +166,7 @@ class ElasticsearchWriter:
                 "POST",
                 f"/{self._alias}/_bulk",
                 params={
-                    "require_alias": "false" if self._concrete else "true",
+                    "require_alias": "true",
                     "filter_path": "items.*.status,items.*.error.type,items.*.error.reason,"
                     "items.*.error.caused_by.reason",
                 },
@@ -247,8 +244,6 @@ class ElasticsearchWriter:
         """Whether an error of that kind would be given to any document."""
         if kind != "illegal_argument_exception":
             return kind in ("index_closed_exception", _UNKNOWN_FIELD)
-        if self._concrete:
-            return False
         # An alias without an index to write to gives the same error as an impossible value.
         try:
             indices = self._client.indices.get_alias(name=self._alias).body
