@@ -78,6 +78,10 @@ class KafkaBroker(ServerProcess):
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.ports[0])) == 0
 
+    def tool(self, main: str) -> list[str]:
+        """The command line of one of Kafka's own tools, by its class."""
+        return [str(self._java), "-cp", self._classpath, main]
+
     def _run(self, main: str) -> list[str | Path]:
         # The first compiler tier is enough, and the server starts in half the time.
         return [self._java, "-Xmx512m", "-XX:TieredStopAtLevel=1", "-cp", self._classpath, main]
