@@ -125,6 +125,7 @@ class Enrichment:
         self._telling: asyncio.Future[None] | None = None
         self._taking = True
         self._assigned: frozenset[int] = frozenset()
+        self._new_partitions: set[int] = set()
         self._assignment = 0
 
     def assign(self, partitions: Collection[int]) -> None:
@@ -137,6 +138,7 @@ class Enrichment:
         asked = self._assigned.union(e.message.partition for e in events)
         if unknown := asked.difference(self._latest.partitions):
             await patiently(partial(self._latest.restore, unknown))
+            self._new_partitions |= unknown
             if assignment != self._assignment:
                 self._latest.forget()
                 return  # The partitions may be others' by now; what is ours comes again.
@@ -172,11 +174,22 @@ class Enrichment:
             Terminal: something can't be published, or no worker process can start.
         """
         while True:
-            if not await self._until(lambda: bool(self._in_hand), LOOK_SECONDS):
+            assignment = self._assignment
+            if new := frozenset(self._new_partitions):
+                await patiently(partial(self._repair.begin, new))
+                if assignment == self._assignment:
+                    self._new_partitions -= new
+                else:
+                    self._repair.forget()
+                continue
+            if not await self._until(
+                lambda: bool(self._in_hand or self._new_partitions), LOOK_SECONDS
+            ):
                 await patiently(self._repair.look)
                 await patiently(self._repair.mend)
                 continue
-            assignment = self._assignment
+            if not self._in_hand or assignment != self._assignment:
+                continue
             await self._in_hand[0].results
             if assignment == self._assignment:
                 done = list(takewhile(lambda batch: batch.results.done(), self._in_hand))
@@ -203,6 +216,7 @@ class Enrichment:
             self._assignment += 1
             self._latest.forget()
             self._repair.forget()
+            self._new_partitions.clear()
             self._taking = taking
             self._changed.notify_all()
 

@@ -14,7 +14,11 @@ import msgspec
 
 from pipeline.log.kafka_topics import LATEST
 from pipeline.stream.publisher import Outgoing, Place, Publisher
-from pipeline.stream.topics import reader
+from pipeline.stream.topics import Kept, reader
+
+CHECKED = b"\0checked"
+"""The key, which no article can have, of how far the enriched topic was looked through for records
+of other workers; see `pipeline.stream.repair`."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -49,6 +53,9 @@ class Latest:
         self._servers = servers
         self._publisher = publisher
         self.restored = 0
+        self.checked: dict[int, int] = {}
+        self.outdated: dict[bytes, int] = {}
+        """Articles, and their partitions, of which an older version was written last."""
         self._partitions: set[int] = set()
         self._read_to: dict[int, int] = {}
         self._db = sqlite3.connect("", isolation_level=None)
@@ -73,14 +80,33 @@ class Latest:
             for partition in partitions:
                 begin, end = self._read_to.get(partition), await kept.end(LATEST, partition)
                 async for records in kept.read(LATEST, partition, begin, end):
-                    self._keep(
-                        (record.key, msgspec.json.decode(record.value, type=Entry))
-                        for record in records
-                        if record.key is not None and record.value
-                    )
+                    for record in records:
+                        self._restore(partition, record)
                     self.restored += len(records)
                 self._read_to[partition] = end
                 self._partitions.add(partition)
+
+    def _restore(self, partition: int, record: Kept) -> None:
+        if record.key is None or not record.value:
+            return
+        if record.key == CHECKED:
+            self.checked[partition] = msgspec.json.decode(record.value, type=int)
+        elif self._keep([(record.key, msgspec.json.decode(record.value, type=Entry))]):
+            self.outdated.pop(record.key, None)
+        else:
+            self.outdated[record.key] = partition
+
+    async def check(self, partition: int, offset: int) -> Place:
+        """Notes that the enriched topic was looked through up to, but not with, an offset.
+
+        Returns:
+            Where the note stands in the topic.
+        """
+        self.checked[partition] = offset
+        value = msgspec.json.encode(offset)
+        note = Outgoing(CHECKED, value, partition=partition)
+        (place,) = await self._publisher.publish(LATEST, [note])
+        return place
 
     def forget(self) -> None:
         """What is known may be outdated from now on: the partitions may be others' now."""
@@ -105,14 +131,18 @@ class Latest:
         self._keep((key, entry) for _, key, entry in entries)
         return places
 
-    def _keep(self, entries: Iterable[tuple[bytes, Entry]]) -> None:
-        # Two workers may have written to one partition for a moment: the newest counts, not the
-        # last. Of the same one the later place counts.
+    def _keep(self, entries: Iterable[tuple[bytes, Entry]]) -> bool:
+        """Keeps versions that are not older than what there is; whether any was kept.
+
+        Two workers may have written to one partition for a moment: the newest counts, not the last.
+        Of the same one the later place counts.
+        """
         self._db.execute("BEGIN")
-        self._db.executemany(
+        done = self._db.executemany(
             "INSERT INTO latest VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET"
             " revision = excluded.revision, entry = excluded.entry"
             " WHERE excluded.revision >= revision",
             ((key, entry.revision, msgspec.json.encode(entry)) for key, entry in entries),
         )
         self._db.execute("COMMIT")
+        return done.rowcount > 0

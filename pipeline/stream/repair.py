@@ -6,13 +6,16 @@ partitions were given to another, and a dead letter that is retried goes to the 
 itself. If a newer version was published in between, an older one is then the last of its key, and
 compaction would keep it. Our own records of a partition stand one behind the other; where they do
 not, the others are read, and a version that something older was put behind is published once more.
-Compaction leaves it there long enough (see `kafka_topics`).
+Compaction leaves it there long enough (see `kafka_topics`). How far this was done is noted in the
+topic of the latest versions, so that whoever has the partition next begins there.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import time
+from collections import deque
+from collections.abc import Collection, Sequence
 from contextlib import AsyncExitStack
 
 import msgspec
@@ -22,6 +25,9 @@ from pipeline.log.kafka_topics import LATEST
 from pipeline.stream.latest import Entry, Latest
 from pipeline.stream.publisher import Outgoing, Place, Publisher
 from pipeline.stream.topics import Kept, Reader, reader
+
+CHECK_SECONDS = 5.0
+"""How often it is noted how far the enriched topic was looked through."""
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +50,8 @@ class Repair:
         self._publisher = publisher
         self._latest = latest
         self._next: dict[tuple[str, int], int] = {}
-        self._found: list[tuple[str, Place]] = []
+        self._found: deque[tuple[str, Place]] = deque()
+        self._checked = time.monotonic()
         self._stack = AsyncExitStack()
         self._reader: Reader | None = None
 
@@ -52,6 +59,29 @@ class Repair:
         """The partitions may be others' from now on."""
         self._next.clear()
         self._found.clear()
+
+    async def begin(self, partitions: Collection[int]) -> None:
+        """Looks through what came since the partitions were looked through the last time.
+
+        Raises:
+            KafkaError: no broker answers.
+        """
+        read = await self._read()
+        for partition in partitions:
+            end = await read.end(ARTICLES_ENRICHED, partition)
+            after = self._latest.checked.get(partition, end)
+            self._next[ARTICLES_ENRICHED, partition] = end
+            self._found += (
+                (ARTICLES_ENRICHED, Place(partition, offset)) for offset in range(after, end)
+            )
+        entries = [
+            (partition, key, entry)
+            for key, partition in self._latest.outdated.items()
+            if partition in partitions and (entry := self._latest.get(key))
+        ]
+        self.published(LATEST, await self._latest.put(entries))
+        for _, key, _ in entries:
+            del self._latest.outdated[key]
 
     def published(self, topic: str, places: Sequence[Place]) -> None:
         """Takes note of our own records in a topic."""
@@ -71,23 +101,32 @@ class Repair:
         Raises:
             KafkaError: no broker answers.
         """
-        for (topic, partition), after in self._next.items():
+        for (topic, partition), after in list(self._next.items()):
             end = await (await self._read()).end(topic, partition)
-            self._found += ((topic, Place(partition, n)) for n in range(after, end))
-            self._next[topic, partition] = end
+            if self._next.get((topic, partition)) == after:
+                self._found += ((topic, Place(partition, n)) for n in range(after, end))
+                self._next[topic, partition] = max(after, end)
 
     async def mend(self) -> None:
-        """Puts right what the records of others made wrong.
+        """Puts right what the records of others made wrong, and notes how far it was looked.
 
         Raises:
             KafkaError: no broker answers; what was found is looked at again the next time.
         """
         while self._found:
-            topic, place = self._found[0]
-            found = await self._at(topic, place)
+            first = self._found[0]
+            found = await self._at(*first)
             if found is not None and found.key is not None:
-                await self._compare(topic, place, found.key, found.value or b"")
-            self._found.pop(0)
+                await self._compare(*first, found.key, found.value or b"")
+            # The partitions may have been given to others meanwhile.
+            if self._found and self._found[0] is first:
+                self._found.popleft()
+        if time.monotonic() < self._checked + CHECK_SECONDS:
+            return
+        self._checked = time.monotonic()
+        for (topic, partition), after in list(self._next.items()):
+            if topic == ARTICLES_ENRICHED and self._latest.checked.get(partition) != after:
+                self.published(LATEST, [await self._latest.check(partition, after)])
 
     async def close(self) -> None:
         """Lets go of the connection."""
@@ -100,27 +139,26 @@ class Repair:
             theirs = msgspec.json.decode(value, type=_Revision).revision
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             theirs = 0
-        if ours is None or theirs == ours.revision:
+        # A newer one is of an article that comes to us too.
+        if ours is None or theirs >= ours.revision:
             return
         entry = ours
         if topic == ARTICLES_ENRICHED:
-            if theirs > ours.revision:
-                entry = Entry(theirs, *place, ours.symbols)
-            elif ours.place < place:
-                again = await self._at(ARTICLES_ENRICHED, ours.place)
-                if again is None or again.key != key:
-                    logger.error("%r: its newest version is not on %s any more", key, topic)
-                    return
-                (moved,) = await self._publisher.publish(
-                    ARTICLES_ENRICHED, [Outgoing(key, again.value or b"")]
-                )
-                self.published(ARTICLES_ENRICHED, [moved])
-                entry = Entry(ours.revision, *moved, ours.symbols)
-        logger.warning(
-            "%r: another published revision %d behind revision %d", key, theirs, ours.revision
-        )
-        places = await self._latest.put([(place.partition, key, entry)])
-        self.published(LATEST, places)
+            if ours.place > place:
+                return
+            again = await self._at(ARTICLES_ENRICHED, ours.place)
+            if again is None or again.key != key:
+                logger.error("%r: its newest version is not on %s any more", key, topic)
+                return
+            logger.warning(
+                "%r: another published revision %d behind revision %d", key, theirs, ours.revision
+            )
+            (moved,) = await self._publisher.publish(
+                ARTICLES_ENRICHED, [Outgoing(key, again.value or b"")]
+            )
+            self.published(ARTICLES_ENRICHED, [moved])
+            entry = Entry(ours.revision, *moved, ours.symbols)
+        self.published(LATEST, await self._latest.put([(place.partition, key, entry)]))
 
     async def _at(self, topic: str, place: Place) -> Kept | None:
         read = await self._read()

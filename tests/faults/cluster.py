@@ -30,6 +30,7 @@ from pipeline.article import (
 from pipeline.errors import StorageUnavailable
 from pipeline.log import Message, Record, messages
 from pipeline.log.kafka import KafkaLog, committed_and_end
+from pipeline.log.kafka_groups import members
 from pipeline.maintenance import ENRICHERS
 from pipeline.stream.contributions import Labels, contributions
 from pipeline.trends import Tally, Trend, Window, windows_with
@@ -148,14 +149,9 @@ class Cluster:
         address = [self.broker.address]
         return [committed_and_end(address, ENRICHERS, [place])[0] for place in _RAW]
 
-    def members(self) -> list[str]:
-        """The workers that share the partitions now."""
-        admin = KafkaAdminClient(bootstrap_servers=self.broker.address)
-        try:
-            group = admin.describe_groups([ENRICHERS])[ENRICHERS]
-            return [member["member_id"] for member in group["members"]]
-        finally:
-            admin.close()
+    def members(self) -> int:
+        """How many workers share the partitions now."""
+        return members([self.broker.address], ENRICHERS)
 
     def newest_is_last(self) -> bool:
         """Whether of each article the newest version on the enriched topic is the last one."""
