@@ -62,8 +62,14 @@ def service_lock(settings: Settings) -> Iterator[None]:
     """Held while a service works on a log.
 
     Raises:
+        ConfigurationError: the log or the index is on servers, where other commands do the work.
         InUse: another process holds it.
     """
+    if settings.log_url.startswith("kafka:") or settings.index_url.startswith("http"):
+        raise ConfigurationError(
+            "this is for a log and index in a folder; between Kafka and Elasticsearch"
+            " `newsloom worker` and `newsloom sink` do its work"
+        )
     path = path_of(settings.log_url, "sqlite")
     with lock(path.with_name(path.name + ".service"), "another newsloom service works on it"):
         yield
@@ -119,6 +125,9 @@ def _newest(settings: Settings, log: Log, article_id: str) -> tuple[str, datetim
     with suppress(ConfigurationError):
         article = open_index(settings).get(article_id)
         found = (article.source, article.ingested_at) if article else None
+    if found and not isinstance(log, SqliteLog):
+        # Kafka's topic would have to be read from end to end; what is on its way came in before.
+        return found
     for message in messages(log, ARTICLES_RAW):
         if message.key == article_id:
             with suppress(msgspec.DecodeError):

@@ -81,6 +81,7 @@ for _command in (
     servers.setup,
     servers.sink,
     operate.delete,
+    operate.replay,
     operate.reindex,
     schema.schema,
     articles.generate,

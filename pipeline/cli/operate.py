@@ -1,4 +1,4 @@
-"""The commands of whoever runs newsloom: delete, reindex."""
+"""The commands of whoever runs newsloom: delete, replay, reindex."""
 
 from __future__ import annotations
 
@@ -23,28 +23,82 @@ def delete(settings: Settings, article_id: str, *, as_json: bool) -> int:
     """Withdraw an article everywhere.
 
     No older version can come back. Subscribers get a record of its withdrawal. A running service
-    removes it from the index; where none runs, this command does.
+    removes it from the index; where none runs, this command does, unless the topics are Kafka's.
     """
-    from pipeline.index import open_index
-    from pipeline.local import Service
     from pipeline.maintenance import withdraw
 
     withdraw(settings, article_id)
+    on_servers = settings.log_url.startswith("kafka:")
+    waits_for = (_until_on_servers if on_servers else _until_here)(settings, article_id)
+    if as_json:
+        print_json({"id": article_id, "withdrawn": waits_for is None})
+    elif waits_for is None:
+        click.echo(f"{article_id}: withdrawn")
+    else:
+        click.echo(f"{article_id}: withdrawal published; it takes effect when {waits_for}")
+    return DONE if waits_for is None else SOME_REJECTED
+
+
+def _until_here(settings: Settings, article_id: str) -> str | None:
+    """Waits until the embedded index no longer shows an article; gives what that waits for."""
+    from pipeline.index import open_index
+    from pipeline.local import Service
+
     until = time.monotonic() + DELETE_SECONDS
-    done = False
-    while not done and time.monotonic() < until:
+    while time.monotonic() < until:
         # Whoever holds the lock may be a service, which does it, or be about to let go of it.
         with suppress(InUse):
             Service(settings, rejected=tell).run(drain=True)
-        done = open_index(settings).get(article_id) is None
-        time.sleep(0 if done else 0.2)
+        if open_index(settings).get(article_id) is None:
+            return None
+        time.sleep(0.2)
+    return "`newsloom up` runs"
+
+
+def _until_on_servers(settings: Settings, article_id: str) -> str | None:
+    """The same of the index on servers, which a worker and a sink have to bring up to date."""
+    from pipeline.index import open_index
+    from pipeline.log.kafka_client import servers_of
+    from pipeline.log.kafka_groups import members
+    from pipeline.maintenance import ENRICHERS
+    from pipeline.sink import GROUP
+
+    servers = servers_of(settings.log_url)
+    groups = {"`newsloom worker`": ENRICHERS, "`newsloom sink`": GROUP}
+    if missing := [command for command, group in groups.items() if not members(servers, group)]:
+        return f"{' and '.join(missing)} run{'s' if len(missing) == 1 else ''}"
+    until = time.monotonic() + DELETE_SECONDS
+    while open_index(settings).get(article_id) is not None:
+        if time.monotonic() > until:
+            return "what came before it is done"
+        time.sleep(0.2)
+    return None
+
+
+@click.command()
+@click.option("--from", "since", metavar="DATE", required=True, help="From this day or moment on.")
+@click.option("--to", "until", metavar="DATE", help="Up to this day or moment; without: up to now.")
+@as_json
+@command
+def replay(settings: Settings, since: str, until: str | None, *, as_json: bool) -> int:
+    """Have raw articles enriched again, for a newer model.
+
+    Those that were produced in that time and are still on the raw topic are put on it once more.
+    What is indexed gets newer labels, or stays the same.
+    """
+    from pipeline.index.query import parse_day
+    from pipeline.replay import replay as publish_again
+    from pipeline.terminal import progress
+
+    begin = parse_day(since)
+    end = parse_day(until, last=True) if until else None
+    with progress("records") as advance:
+        count = publish_again(settings, begin, end, lambda done, left: advance(done, done + left))
     if as_json:
-        print_json({"id": article_id, "withdrawn": done})
-    elif done:
-        click.echo(f"{article_id}: withdrawn")
+        print_json({"replayed": count})
     else:
-        click.echo(f"{article_id}: withdrawal published; it takes effect when `newsloom up` runs")
-    return DONE if done else SOME_REJECTED
+        click.echo(f"{count:,} articles sent to be enriched again")
+    return DONE
 
 
 @click.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple, Protocol
 
@@ -79,6 +79,14 @@ class Consumer(Protocol):
         """How many records stand behind the position."""
         ...
 
+    def ends(self) -> dict[int, int]:
+        """For each partition the offset behind its last record."""
+        ...
+
+    def has_passed(self, ends: Mapping[int, int]) -> bool:
+        """Whether all records before these offsets have been polled."""
+        ...
+
     def close(self) -> None:
         """Makes room for the next consumer of its group; what is not committed is read again."""
         ...
@@ -95,8 +103,19 @@ class Log(Protocol):
         """
         ...
 
-    def consume(self, topic: str, group: str | None = None, *, from_end: bool = False) -> Consumer:
-        """A consumer: behind the group's last commit, else at the topic's beginning or end."""
+    def consume(
+        self,
+        topic: str,
+        group: str | None = None,
+        *,
+        from_end: bool = False,
+        since: int | None = None,
+    ) -> Consumer:
+        """A consumer: behind the group's last commit, else at the topic's beginning or end.
+
+        Without a group it can begin at the first record that is not older than `since`, in
+        milliseconds since 1970.
+        """
         ...
 
     def read(self, topic: str, partition: int, offset: int) -> Message | None:

@@ -109,7 +109,12 @@ class KafkaLog:
             raise
 
     def consume(
-        self, topic: str, group: str | None = None, *, from_end: bool = False
+        self,
+        topic: str,
+        group: str | None = None,
+        *,
+        from_end: bool = False,
+        since: int | None = None,
     ) -> KafkaConsumption:
         """See `Log.consume`. With a group, records from the end are those after the first poll.
 
@@ -117,7 +122,7 @@ class KafkaLog:
             ConfigurationError: there is no such topic.
             StorageUnavailable: no broker answers.
         """
-        consumer = KafkaConsumption(self._servers, topic, group, from_end=from_end)
+        consumer = KafkaConsumption(self._servers, topic, group, from_end=from_end, since=since)
         self._consumers = [other for other in self._consumers if not other.closed] + [consumer]
         return consumer
 
@@ -161,7 +166,13 @@ class KafkaConsumption(ConsumerRebalanceListener):  # type: ignore[misc]
     """Implements `pipeline.log.Consumer`; `partitions` are those that its group has given it."""
 
     def __init__(
-        self, servers: Sequence[str], topic: str, group: str | None, *, from_end: bool
+        self,
+        servers: Sequence[str],
+        topic: str,
+        group: str | None,
+        *,
+        from_end: bool,
+        since: int | None,
     ) -> None:
         self._servers = servers
         self._topic = topic
@@ -174,20 +185,26 @@ class KafkaConsumption(ConsumerRebalanceListener):  # type: ignore[misc]
         with errors_named(servers, topic):
             self._consumer = connect_consumer(servers, group, from_end=from_end)
             try:
-                self._begin(from_end)
+                self._begin(from_end, since)
             except BaseException:
                 self._consumer.close()
                 raise
 
-    def _begin(self, from_end: bool) -> None:
+    def _begin(self, from_end: bool, since: int | None) -> None:
         partitions = _partitions(self._consumer, self._topic)
         self._all = [TopicPartition(self._topic, number) for number in sorted(partitions)]
         if self._group is not None:
             self._consumer.subscribe([self._topic], listener=self)
             return
         self._consumer.assign(self._all)
-        ask = self._consumer.end_offsets if from_end else self._consumer.beginning_offsets
-        for place, offset in _offsets(ask, self._all).items():
+        late = from_end or since is not None
+        ask = self._consumer.end_offsets if late else self._consumer.beginning_offsets
+        starts = _offsets(ask, self._all)
+        if since is not None:
+            times = dict.fromkeys(self._all, since)
+            found = self._consumer.offsets_for_times(times, timeout_ms=ANSWER_SECONDS * 1000)
+            starts |= {place: first.offset for place, first in found.items() if first}
+        for place, offset in starts.items():
             self._consumer.seek(place, offset)
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
@@ -269,14 +286,14 @@ class KafkaConsumption(ConsumerRebalanceListener):  # type: ignore[misc]
             return self._behind()
 
     def ends(self) -> dict[int, int]:
-        """For each partition the offset that the next record will have."""
+        """See `Consumer.ends`."""
         with errors_named(self._servers, self._topic):
             places = list(self._consumer.assignment())
             ends = _offsets(self._consumer.end_offsets, places)
         return {place.partition: end for place, end in ends.items()}
 
     def has_passed(self, ends: Mapping[int, int]) -> bool:
-        """Whether all records before these offsets have been polled."""
+        """See `Consumer.has_passed`."""
         with errors_named(self._servers, self._topic):
             positions = self._positions([TopicPartition(self._topic, number) for number in ends])
         return all(positions[place] >= ends[place.partition] for place in positions)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -120,9 +120,19 @@ class SqliteLog:
         )
         return Outcome.APPENDED
 
-    def consume(self, topic: str, group: str | None = None, *, from_end: bool = False) -> Consumer:
+    def consume(
+        self,
+        topic: str,
+        group: str | None = None,
+        *,
+        from_end: bool = False,
+        since: int | None = None,
+    ) -> Consumer:
         """See `Log.consume`."""
-        return _SqliteConsumer(self, topic, group, from_end=from_end)
+        if since is not None:
+            return _SqliteConsumer(self, topic, None, self._before(topic, since))
+        start = self.committed(topic, group) if group else 0
+        return _SqliteConsumer(self, topic, group, start or (self._end(topic) if from_end else 0))
 
     def read(self, topic: str, partition: int, offset: int) -> Message | None:
         """See `Log.read`."""
@@ -178,6 +188,13 @@ class SqliteLog:
             "SELECT seq FROM sqlite_sequence WHERE name = ?", (topic,)
         ).fetchone()
         return int(row[0]) if row else 0
+
+    def _before(self, topic: str, since: int) -> int:
+        """The offset before the first record that is not older than `since`."""
+        with self._errors_named():
+            query = f'SELECT MIN(offset) FROM "{topic}" WHERE timestamp >= ?'
+            first = self._db.execute(query, (since,)).fetchone()[0]
+        return self._end(topic) if first is None else int(first) - 1
 
     def _read(self, topic: str, start: int, limit: int) -> list[Message]:
         messages: list[Message] = []
@@ -236,12 +253,11 @@ _Headers = tuple[tuple[str, bytes], ...]
 
 
 class _SqliteConsumer:
-    def __init__(self, log: SqliteLog, topic: str, group: str | None, *, from_end: bool) -> None:
+    def __init__(self, log: SqliteLog, topic: str, group: str | None, last: int) -> None:
         self._log = log
         self._topic = topic
         self._group = group
-        start = log.committed(topic, group) if group else 0
-        self._next = 1 + (start or (log._end(topic) if from_end else 0))
+        self._next = last + 1
 
     def poll(self, limit: int, timeout: float) -> list[Message]:
         deadline = time.monotonic() + timeout
@@ -265,6 +281,15 @@ class _SqliteConsumer:
 
     def lag(self) -> int:
         return self._log._count_from(self._topic, self._next)
+
+    def ends(self) -> dict[int, int]:
+        """See `Consumer.ends`."""
+        return {0: self._log._end(self._topic) + 1}
+
+    def has_passed(self, ends: Mapping[int, int]) -> bool:
+        """See `Consumer.has_passed`."""
+        left = self._log._read(self._topic, self._next, 1)
+        return not left or left[0].offset >= ends[0]
 
     def close(self) -> None:
         """See `Consumer.close`: here nothing is held."""

@@ -107,6 +107,36 @@ def test_a_consumer_that_waits_takes_nothing_and_loses_nothing(log: Log) -> None
     assert [m.key for m in consumer.poll(10, 0)] == ["b", "c"]
 
 
+def test_a_consumer_can_begin_at_a_moment(log: Log) -> None:
+    log.publish(ARTICLES_RAW, [record("before")])
+    first = log.consume(ARTICLES_RAW).poll(1, 10)[0].timestamp
+    while time.time_ns() // 1_000_000 <= first:
+        time.sleep(0.001)
+    moment = time.time_ns() // 1_000_000
+    log.publish(ARTICLES_RAW, [record("after"), record("last")])
+    consumer = log.consume(ARTICLES_RAW, since=moment)
+    assert consumer.lag() == 2
+    assert [m.key for m in consumer.poll(10, 0)] == ["after", "last"]
+    assert len(log.consume(ARTICLES_RAW, since=0).poll(10, 0)) == 3
+    later = log.consume(ARTICLES_RAW, since=moment + 3_600_000)
+    assert later.poll(10, 0) == []
+    log.publish(ARTICLES_RAW, [record("new")])
+    assert [m.key for m in later.poll(10, 0)] == ["new"]
+
+
+def test_a_consumer_knows_when_it_has_passed_what_was_there(log: Log) -> None:
+    log.publish(ARTICLES_RAW, [record(key) for key in "abc"])
+    consumer = log.consume(ARTICLES_RAW)
+    ends = consumer.ends()
+    assert not consumer.has_passed(ends)
+    consumer.poll(2, 0)
+    log.publish(ARTICLES_RAW, [record("d")])
+    assert not consumer.has_passed(ends)
+    consumer.poll(1, 0)
+    assert consumer.has_passed(ends)
+    assert not consumer.has_passed(consumer.ends())
+
+
 def test_nothing_is_read_where_nothing_is(log: Log) -> None:
     log.publish(ARTICLES_RAW, [record("k")])
     assert log.read(ARTICLES_RAW, 0, 1000) is None
