@@ -24,6 +24,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.article import EnrichedArticle, Mention, Sentiment
+from pipeline.doctor.finding import Finding
 from pipeline.index import FacetValue, Histogram, Hit, SearchResult
 from pipeline.index.highlight import Highlight
 from pipeline.log.dead import DeadLetter
@@ -46,6 +47,7 @@ _ENTITY_STYLES = {
     "place": "bold green",
     "ticker": "bold yellow",
 }
+_LEVELS = {"ok": "green", "warning": "yellow", "problem": "bold red"}
 _BARS = " ▁▂▃▄▅▆▇█"
 
 logger = logging.getLogger(__name__)
@@ -248,7 +250,9 @@ def show_trends(window: Window, trends: Sequence[Trend], newest: datetime | None
     """What is said of tickers; where nothing is, when the newest article was published."""
     out.print(f"[bold]{_minute(window.start)} to {_minute(window.end)} UTC[/]")
     if not trends:
-        hint = f"; the newest article is of {_day(newest)}: --at {newest:%Y-%m-%d}" if newest else ""
+        hint = (
+            f"; the newest article is of {_day(newest)}: --at {newest:%Y-%m-%d}" if newest else ""
+        )
         out.print(f"no article names a ticker{hint}")
         return
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
@@ -292,6 +296,14 @@ def show_letters(letters: Sequence[DeadLetter]) -> None:
             Text(letter.message),
         )
     out.print(table)
+
+
+def show_finding(finding: Finding) -> None:
+    """One finding of `newsloom doctor`: its level, what it is about, and what to do."""
+    level = Text(f"{finding.level:8}", _LEVELS[finding.level])
+    out.print(level + Text(f" {finding.about}: {finding.message}", style=""), soft_wrap=True)
+    if finding.remedy:
+        out.print(Text(f"{'':8} → {finding.remedy}", "bold"), soft_wrap=True)
 
 
 def _sentiment(sentiment: Sentiment | None) -> Text:

@@ -83,6 +83,7 @@ for _command in (
     operate.delete,
     operate.replay,
     operate.reindex,
+    operate.doctor,
     schema.schema,
     articles.generate,
 ):

@@ -1,4 +1,4 @@
-"""The commands of whoever runs newsloom: delete, replay, reindex."""
+"""The commands of whoever runs newsloom: delete, replay, reindex, doctor."""
 
 from __future__ import annotations
 
@@ -119,3 +119,25 @@ def reindex(settings: Settings, *, as_json: bool) -> int:
     else:
         click.echo(f"{count:,} articles in the new index")
     return DONE
+
+
+@click.command()
+@as_json
+@command
+def doctor(settings: Settings, *, as_json: bool) -> int:
+    """Look for what is wrong, and say how to mend it.
+
+    Status 1 when something keeps articles from being found; a warning may become that. Changes
+    nothing.
+    """
+    from pipeline.doctor import diagnose
+    from pipeline.terminal import show_finding
+
+    wrong = False
+    for finding in diagnose(settings):
+        wrong = wrong or finding.level == "problem"
+        if as_json:
+            print_json(finding)
+        else:
+            show_finding(finding)
+    return SOME_REJECTED if wrong else DONE

@@ -73,8 +73,9 @@ def articles(count: int, first: int = 0) -> Iterator[RawArticle]:
 def test_killed_workers_lose_and_double_nothing(cluster: Cluster) -> None:
     moments = random.Random(1)
     for number in range(ROUNDS):
-        worker = cluster.worker()
-        with cluster.feeding(articles(600, 600 * number), each=0.1):
+        # So slow that the kill falls into the middle of its work.
+        worker = cluster.worker(STUB_SECONDS="0.01")
+        with cluster.feeding(articles(600, 600 * number), each=0.0):
             cluster.goes_on()
             time.sleep(moments.uniform(0, 1.5))
             kill(worker)
