@@ -12,8 +12,8 @@ demo: install                       ## the whole pipeline on the bundled samples
 test: .venv/installed-dev           ## all tests
 	$(BIN)/python -m pytest
 
-faults: .venv/installed-dev         ## killed processes, many more rounds than `make test` plays
-	NEWSLOOM_KILLS=40 $(BIN)/python -m pytest --timeout 3000 tests/faults
+faults: .venv/installed-dev         ## killed processes, stopped servers: many more rounds than `make test`
+	NEWSLOOM_KILLS=20 $(BIN)/python -m pytest --timeout 3000 tests/faults
 
 servers: .venv/installed-dev        ## a Kafka broker and an Elasticsearch node to try by hand; needs a JDK 21 and Maven
 	$(BIN)/python -m tests.servers

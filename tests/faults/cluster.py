@@ -59,6 +59,7 @@ class Cluster:
     def __init__(self, broker: KafkaBroker, folder: Path, **environment: str) -> None:
         self.broker = broker
         self.accepted: dict[str, RawArticle] = {}
+        self.faults = 0
         self._folder = folder
         self._environment = {"NEWSLOOM_LOG": broker.url, "NEWSLOOM_PROCESSES": "2", **environment}
         self._started: list[subprocess.Popen[bytes]] = []

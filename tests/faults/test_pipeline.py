@@ -22,13 +22,13 @@ from pipeline.log.kafka import committed_and_end
 from pipeline.sink import GROUP
 from pipeline.sources.generator import generate
 from tests.faults.cluster import NEWSLOOM, PARTITIONS, Cluster, kill, wait_for
+from tests.faults.conftest import ROUNDS
 from tests.faults.test_kills import children_of, documents, short
 from tests.faults.test_workers import article
 from tests.servers.elasticsearch import ElasticsearchNode
 from tests.servers.indices import empty_index
 from tests.servers.kafka import KafkaBroker
 
-ROUNDS = int(os.environ.get("NEWSLOOM_KILLS", "4"))
 ARTICLES = 240
 
 
@@ -39,9 +39,13 @@ def settings(kafka_broker: KafkaBroker, elasticsearch_node: ElasticsearchNode) -
 
 
 @pytest.fixture
-def cluster(settings: Settings, kafka_broker: KafkaBroker, tmp_path: Path) -> Iterator[Cluster]:
+def cluster(
+    settings: Settings, kafka_broker: KafkaBroker, tmp_path: Path, note: Any
+) -> Iterator[Cluster]:
     cluster = Cluster(kafka_broker, tmp_path, NEWSLOOM_INDEX=settings.index)
     yield cluster
+    note("articles", len(cluster.accepted) or ARTICLES)
+    note("faults", cluster.faults)
     cluster.close()
 
 
@@ -90,6 +94,7 @@ def test_killing_producers_workers_and_sinks_loses_and_doubles_nothing(
         victim = number % 3
         time.sleep(moments.uniform(0.5, 8.0))
         kill(running[victim])
+        cluster.faults += 1
         running[victim] = commands[victim]()
     kill(running[2])
     assert commands[2]().wait(60) == 0

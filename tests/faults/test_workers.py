@@ -25,12 +25,15 @@ from pipeline.log import Record
 from pipeline.log.dead import letters, retry
 from pipeline.log.kafka_topics import LATEST
 from tests.faults.cluster import Cluster, kill, wait_for
+from tests.faults.conftest import ROUNDS
 from tests.faults.stub import labelled
 from tests.servers.fixtures import running
 from tests.servers.kafka import KafkaBroker
 from tests.servers.processes import free_ports
 
-ROUNDS = int(os.environ.get("NEWSLOOM_KILLS", "4"))
+MANY = ROUNDS if ROUNDS >= 20 else 1
+"""Rounds of what takes long, in `make test` and in `make faults`."""
+
 TAKEOVER_SECONDS = 20
 """After a killed worker, work goes on within so long."""
 
@@ -44,9 +47,11 @@ def broker() -> Iterator[KafkaBroker]:
 
 
 @pytest.fixture
-def cluster(broker: KafkaBroker, tmp_path: Path) -> Iterator[Cluster]:
+def cluster(broker: KafkaBroker, tmp_path: Path, note: Any) -> Iterator[Cluster]:
     cluster = Cluster(broker, tmp_path)
     yield cluster
+    note("articles", len(cluster.accepted))
+    note("faults", cluster.faults)
     cluster.close()
 
 
@@ -79,6 +84,7 @@ def test_killed_workers_lose_and_double_nothing(cluster: Cluster) -> None:
             cluster.goes_on()
             time.sleep(moments.uniform(0, 1.5))
             kill(worker)
+            cluster.faults += 1
     cluster.worker()
     cluster.done()
     cluster.check()
@@ -90,6 +96,7 @@ def test_after_a_killed_worker_work_goes_on_within_20_s(cluster: Cluster) -> Non
         wait_for(lambda: cluster.committed() > 200)
         wait_for(lambda: cluster.members() == 2)
         kill(first)
+        cluster.faults += 1
         killed = time.monotonic()
         stood = cluster.committed_by_partition()
         wait_for(
@@ -105,14 +112,14 @@ def test_after_a_killed_worker_work_goes_on_within_20_s(cluster: Cluster) -> Non
 
 def test_workers_leave_and_join_under_load(cluster: Cluster) -> None:
     first, second = cluster.worker(), cluster.worker()
-    with cluster.feeding(articles(2500), each=0.4):
-        wait_for(lambda: cluster.members() == 2 and cluster.committed() > 100)
-        first.send_signal(signal.SIGTERM)
-        assert first.wait(30) == 0
-        cluster.worker()
-        wait_for(lambda: cluster.members() == 2)
-        second.send_signal(signal.SIGTERM)
-        assert second.wait(30) == 0
+    with cluster.feeding(articles(2500 * -(-MANY // 4)), each=0.4):
+        for _ in range(-(-MANY // 4)):
+            wait_for(lambda: cluster.members() == 2 and cluster.committed() > 100)
+            first.send_signal(signal.SIGTERM)
+            cluster.faults += 1
+            assert first.wait(30) == 0
+            first, second = second, cluster.worker()
+            wait_for(lambda: cluster.members() == 2)
     cluster.done()
     cluster.check()
 
@@ -122,6 +129,7 @@ def test_sigterm_finishes_what_is_in_hand(cluster: Cluster) -> None:
     with cluster.feeding(map(article, range(500)), each=0.05):
         wait_for(lambda: cluster.committed() > 100)
         worker.send_signal(signal.SIGTERM)
+        cluster.faults += 1
         assert worker.wait(30) == 0
     # All that is on the enriched topic is committed: nothing is done twice.
     assert sum(map(len, cluster.enriched().values())) == cluster.committed()
@@ -130,10 +138,11 @@ def test_sigterm_finishes_what_is_in_hand(cluster: Cluster) -> None:
 
 def test_a_broker_that_is_stopped_and_started_again_loses_nothing(cluster: Cluster) -> None:
     cluster.worker()
-    with cluster.feeding(articles(2000), each=0.4):
-        for _ in range(max(1, ROUNDS // 4)):
+    with cluster.feeding(articles(2000 * MANY), each=0.4):
+        for _ in range(MANY):
             cluster.goes_on()
             cluster.broker.stop()
+            cluster.faults += 1
             time.sleep(2)
             cluster.broker.start()
             cluster.goes_on()
@@ -143,10 +152,11 @@ def test_a_broker_that_is_stopped_and_started_again_loses_nothing(cluster: Clust
 
 def test_a_broker_that_is_killed_loses_nothing(cluster: Cluster) -> None:
     cluster.worker()
-    with cluster.feeding(articles(2000), each=0.4):
-        for _ in range(max(1, ROUNDS // 4)):
+    with cluster.feeding(articles(2000 * MANY), each=0.4):
+        for _ in range(MANY):
             cluster.goes_on()
             cluster.broker.kill()
+            cluster.faults += 1
             cluster.broker.start()
             cluster.goes_on()
     cluster.done()
@@ -157,10 +167,12 @@ def test_a_broker_that_is_paused_for_30_s_loses_nothing(cluster: Cluster) -> Non
     cluster.worker()
     with cluster.feeding(articles(1500), each=0.4):
         wait_for(lambda: cluster.committed() > 100)
-        cluster.broker.pause()
-        time.sleep(30)
-        cluster.broker.resume()
-        cluster.goes_on()
+        for _ in range(-(-MANY // 10)):
+            cluster.broker.pause()
+            cluster.faults += 1
+            time.sleep(30)
+            cluster.broker.resume()
+            cluster.goes_on()
     cluster.done()
     cluster.check()
 
@@ -178,6 +190,7 @@ def test_poison_is_dead_lettered_and_stops_nobody(cluster: Cluster) -> None:
 
     worker = cluster.worker(NEWSLOOM_ENRICH_SECONDS="2", NEWSLOOM_ENRICH_MEGABYTES="300")
     cluster.feed(mixed())
+    cluster.faults = len(poisoned)
     cluster.done()
     cluster.check(poisoned=[f"a{number}" for number in poisoned])
     assert worker.poll() is None
@@ -220,9 +233,10 @@ def test_a_stopped_worker_that_goes_on_leaves_no_older_version_behind_a_newer(
     stopped, _ = cluster.worker(), cluster.worker()
     numbers = range(400)
     with cluster.feeding((article(n, v) for v in range(4) for n in numbers), each=0.2):
-        for _ in range(max(1, ROUNDS // 4)):
+        for _ in range(-(-MANY // 4)):
             wait_for(lambda: cluster.members() == 2 and cluster.committed() > 50)
             os.kill(stopped.pid, signal.SIGSTOP)
+            cluster.faults += 1
             wait_for(lambda: cluster.members() == 1)
             cluster.goes_on(100)
             os.kill(stopped.pid, signal.SIGCONT)
@@ -291,6 +305,7 @@ def test_corrections_withdrawals_replays_and_retries_end_at_the_highest_revision
         with cluster.feeding(mixed(), each=0.3):
             cluster.goes_on(chance.randint(1, 300))
             kill(worker)
+            cluster.faults += 1
         log = cluster.log
         for letter in letters(log):
             retry(log, letter)
@@ -325,6 +340,7 @@ def test_what_another_published_while_no_worker_ran_is_put_right_by_the_next(
     # Until a worker has noted how far it looked, the next one begins with what comes then.
     wait_for(lambda: any(m.key == "\0checked" for m in cluster.messages(LATEST)))
     kill(worker)
+    cluster.faults += 1
     log = cluster.log
     older = [labelled(article(n)) for n in range(20)]
     log.publish(ARTICLES_ENRICHED, [Record(a.id, msgspec.json.encode(a)) for a in older])

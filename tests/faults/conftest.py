@@ -1,0 +1,38 @@
+"""What the tests of faults share: how many they play, and a table of what they did."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+ROUNDS = int(os.environ.get("NEWSLOOM_KILLS", "4"))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Prints, after many rounds, what was done to what, as docs/reliability.md has it."""
+    reports = [
+        report
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.stats.get(outcome, ())
+        if report.when == "call" and report.nodeid.startswith("tests/faults/")
+    ]
+    if ROUNDS < 20 or not reports:
+        return
+    terminalreporter.section("faults")
+    rows = [("what is done", "faults", "articles", "seconds", "result")]
+    for report in sorted(reports, key=lambda report: report.nodeid):
+        said = dict(report.user_properties)
+        name = report.nodeid.partition("::test_")[2].replace("_", " ")
+        faults, articles = said.get("faults", ""), said.get("articles", "")
+        rows.append((name, f"{faults}", f"{articles}", f"{report.duration:.0f}", report.outcome))
+    rows.insert(1, ("---",) * len(rows[0]))
+    for row in rows:
+        terminalreporter.write_line(f"| {' | '.join(row)} |")
+
+
+@pytest.fixture
+def note(request: pytest.FixtureRequest) -> Any:
+    """Puts a number into the table: `note("faults", 20)`."""
+    return lambda name, value: request.node.user_properties.append((name, value))
