@@ -21,7 +21,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     if ROUNDS < 20 or not reports:
         return
     terminalreporter.section("faults")
-    rows = [("what is done", "faults", "articles", "seconds", "result")]
+    rows: list[tuple[str, ...]] = [("what is done", "faults", "articles", "seconds", "result")]
     for report in sorted(reports, key=lambda report: report.nodeid):
         said = dict(report.user_properties)
         name = report.nodeid.partition("::test_")[2].replace("_", " ")
