@@ -14,7 +14,7 @@ from aiokafka import errors as kafka_errors
 from pipeline.errors import ConfigurationError, Terminal
 from pipeline.log import Headers
 from pipeline.log.kafka_client import DELIVERY_SECONDS, MAX_REQUEST_BYTES
-from pipeline.retry import pauses
+from pipeline.retry import Trouble, pauses
 
 CLOSE_SECONDS = 5
 
@@ -68,6 +68,7 @@ class Publisher:
     def __init__(self, servers: Sequence[str]) -> None:
         self._servers = list(servers)
         self._producer: AIOKafkaProducer | None = None
+        self._trouble = Trouble(logger)
 
     async def publish(self, topic: str, records: Sequence[Outgoing]) -> list[Place]:
         """Publishes records; of those with the same key the order is not kept, so hand in one.
@@ -86,15 +87,11 @@ class Publisher:
                     raise ConfigurationError(f"{topic}: {error}") from error
                 if isinstance(error, _SPENT):
                     await self.close()
-                pause = next(waits)
-                logger.warning(
-                    "Kafka at %s: %s: %s; trying again in %.1f s",
-                    ", ".join(self._servers),
-                    topic,
-                    str(error) or type(error).__name__,
-                    pause,
-                )
-                await asyncio.sleep(pause)
+                said = str(error) or type(error).__name__
+                self._trouble.waits(f"Kafka at {', '.join(self._servers)}: {topic}: {said}")
+                await asyncio.sleep(next(waits))
+            else:
+                self._trouble.over()
         return [places[n] for n in range(len(records))]
 
     async def close(self) -> None:

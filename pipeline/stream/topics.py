@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from pipeline.log.kafka_client import MAX_REQUEST_BYTES
-from pipeline.retry import pauses
+from pipeline.retry import Trouble, pauses
 
 logger = logging.getLogger(__name__)
 
@@ -76,13 +76,12 @@ async def reader(servers: Sequence[str]) -> AsyncIterator[Reader]:
 
 async def patiently(read: Callable[[], Awaitable[None]]) -> None:
     """Does something that reads from Kafka, again and again while no broker answers."""
-    waits = pauses()
+    waits, trouble = pauses(), Trouble(logger)
     while True:
         try:
-            return await read()
+            await read()
         except (KafkaError, OSError) as error:
-            pause = next(waits)
-            logger.warning(
-                "Kafka: %s; trying again in %.1f s", error or type(error).__name__, pause
-            )
-            await asyncio.sleep(pause)
+            trouble.waits(f"Kafka: {str(error) or type(error).__name__}")
+            await asyncio.sleep(next(waits))
+        else:
+            return trouble.over()

@@ -19,11 +19,12 @@ from faust.types import StreamT
 from pipeline.article import ARTICLES_RAW
 from pipeline.config import Settings
 from pipeline.enrichment import Enrichers, enrichers
-from pipeline.errors import Terminal
+from pipeline.errors import ConfigurationError, StorageUnavailable, Terminal
 from pipeline.log.kafka import committed_and_end
 from pipeline.log.kafka_client import SESSION_SECONDS, servers_of
 from pipeline.log.kafka_topics import CONTRIBUTIONS, partition_count
 from pipeline.maintenance import ENRICHERS
+from pipeline.retry import Trouble, pauses
 from pipeline.stream.enrichment import Counts, Enrichment
 from pipeline.stream.latest import Latest
 from pipeline.stream.pool import Pool
@@ -65,6 +66,11 @@ class Worker:
     def __init__(
         self, settings: Settings, *, start: Callable[[Settings], Enrichers] = enrichers
     ) -> None:
+        if settings.log_url.startswith("sqlite:"):
+            raise ConfigurationError(
+                "`newsloom worker` works on Kafka's topics (NEWSLOOM_LOG); for those in a folder"
+                " `newsloom up` does its work"
+            )
         self.counts = Counts()
         self._settings = settings
         self._servers = servers_of(settings.log_url)
@@ -79,18 +85,19 @@ class Worker:
 
         Raises:
             ConfigurationError: the topics are not as they should be.
-            StorageUnavailable: no broker answers at the start.
             Terminal: something failed in a way that waiting does not mend.
         """
         return asyncio.run(self.work())
 
     async def work(self) -> int:
         """See `run`."""
-        self._partitions = partition_count(self._servers)
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[int] = loop.create_future()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _end, ended, number)
+        if (partitions := await self._found(ended)) is None:
+            return ended.result()
+        self._partitions = partitions
 
         def stall() -> None:
             loop.call_soon_threadsafe(_end, ended, STALLED)
@@ -123,6 +130,21 @@ class Worker:
                 for connection in (repair, publisher, trends):
                     await connection.close()
         return ended.result()
+
+    async def _found(self, ended: asyncio.Future[int]) -> int | None:
+        """Into how many partitions topics are divided; None: stopped before Kafka answered."""
+        waits = pauses()
+        trouble = Trouble(logger)
+        while not ended.done():
+            try:
+                found = await asyncio.to_thread(partition_count, self._servers)
+            except StorageUnavailable as error:
+                trouble.waits(str(error))
+                await asyncio.wait((ended,), timeout=next(waits))
+            else:
+                trouble.over()
+                return found
+        return None
 
     async def _work(self, ended: asyncio.Future[int]) -> None:
         finisher = asyncio.create_task(self._enrichment.finish())
