@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console
 from rich.padding import Padding
@@ -24,11 +24,13 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.article import EnrichedArticle, Mention, Sentiment
-from pipeline.doctor.finding import Finding
 from pipeline.index import FacetValue, Histogram, Hit, SearchResult
 from pipeline.index.highlight import Highlight
 from pipeline.log.dead import DeadLetter
 from pipeline.trends import Trend, Window
+
+if TYPE_CHECKING:
+    from pipeline.doctor.finding import Finding
 
 WIDTH = 100
 """Columns where the output is no terminal."""
