@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROUNDS = int(os.environ.get("NEWSLOOM_KILLS", "4"))
+from tests.faults.cluster import Cluster
+from tests.servers.fixtures import running
+from tests.servers.kafka import KafkaBroker
+
+ROUNDS = int(os.environ.get("NEWSLOOM_KILLS", "3"))
+
+MANY = ROUNDS if ROUNDS >= 20 else 1
+"""Rounds of what takes long, in `make test` and in `make faults`."""
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -36,3 +45,20 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 def note(request: pytest.FixtureRequest) -> Any:
     """Puts a number into the table: `note("faults", 20)`."""
     return lambda name, value: request.node.user_properties.append((name, value))
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[KafkaBroker]:
+    """A broker that tests may stop and kill."""
+    with running(KafkaBroker) as broker:
+        yield broker
+
+
+@pytest.fixture
+def cluster(broker: KafkaBroker, tmp_path: Path, note: Any) -> Iterator[Cluster]:
+    """Newsloom's topics on it, empty."""
+    cluster = Cluster(broker, tmp_path)
+    yield cluster
+    note("articles", len(cluster.accepted))
+    note("faults", cluster.faults)
+    cluster.close()

@@ -21,10 +21,10 @@ from pipeline.config import Settings
 from pipeline.log.kafka import committed_and_end
 from pipeline.sink import GROUP
 from pipeline.sources.generator import generate
+from tests.faults.articles import article
 from tests.faults.cluster import NEWSLOOM, PARTITIONS, Cluster, kill, wait_for
 from tests.faults.conftest import ROUNDS
 from tests.faults.test_kills import children_of, documents, short
-from tests.faults.test_workers import article
 from tests.servers.elasticsearch import ElasticsearchNode
 from tests.servers.indices import empty_index
 from tests.servers.kafka import KafkaBroker
@@ -103,6 +103,11 @@ def test_killing_producers_workers_and_sinks_loses_and_doubles_nothing(
     wait_for(lambda: documents(settings) == undisturbed, 5)
     assert documents(settings) == undisturbed
     assert cluster.newest_is_last()
+    for process in running:
+        kill(process)
+    cluster.compact()
+    assert cluster.start(*NEWSLOOM, "reindex").wait(120) == 0
+    assert documents(settings) == undisturbed
 
 
 def test_memory_of_worker_and_sink_stays_flat(cluster: Cluster) -> None:
