@@ -38,6 +38,7 @@ from pipeline.stream.pool import Pool, Results
 from pipeline.stream.publisher import Outgoing, Place, Publisher, TooLarge
 from pipeline.stream.repair import Repair
 from pipeline.stream.topics import patiently
+from pipeline.trends import Contribution
 from pipeline.workers import BATCH, GivenUp, batches
 
 MOST_DONE = 12
@@ -177,6 +178,7 @@ class Enrichment:
             assignment = self._assignment
             if new := frozenset(self._new_partitions):
                 await patiently(partial(self._repair.begin, new))
+                await patiently(self._repair.mend)
                 if assignment == self._assignment:
                     self._new_partitions -= new
                 else:
@@ -243,6 +245,7 @@ class Enrichment:
     async def _publish(self, done: Sequence[_Batch], assignment: int) -> None:
         new: dict[bytes, _New] = {}
         dead: list[Record] = []
+        said: list[Contribution] = []
         for event, result in chain.from_iterable(map(_enriched_events, done)):
             if not isinstance(result, EnrichedRecord):
                 dead.append(_letter(event, result.reason, result.message))
@@ -250,7 +253,10 @@ class Enrichment:
             labels = msgspec.json.decode(result.value, type=Labels)
             key = encode_key(result.id) or b""
             version = _New(result.value, event, labels, set())
-            known, other = self._latest.get(key), new.get(key)
+            known, other, ahead = self._latest.get(key), new.get(key), self._repair.ahead.get(key)
+            if ahead is not None and labels.revision < ahead.revision:
+                said += contributions(msgspec.structs.replace(labels, symbols=[]), labels.counted)
+                continue
             if known is not None:
                 if labels.revision <= known.revision:
                     continue
@@ -263,18 +269,18 @@ class Enrichment:
             new[key] = version
         places, too_large = await self._enriched(new)
         dead += too_large
-        said = [
-            record(contribution, self._partitions)
-            for version in new.values()
-            for contribution in contributions(version.labels, version.before)
-        ]
+        for version in new.values():
+            said += contributions(version.labels, version.before)
+        newest_said = {
+            (one.symbol, one.id): record(one, self._partitions)
+            for one in sorted(said, key=lambda one: one.revision)
+        }
         await asyncio.gather(
-            self._publisher.publish(CONTRIBUTIONS, said),
+            self._publisher.publish(CONTRIBUTIONS, list(newest_said.values())),
             self._publisher.publish(ARTICLES_DEAD, [outgoing(letter) for letter in dead]),
         )
         if assignment != self._assignment:
             return
-        self._repair.published(ARTICLES_ENRICHED, list(places.values()))
         kept = await self._latest.put(
             [
                 (
@@ -288,6 +294,8 @@ class Enrichment:
         if assignment != self._assignment:
             return
         self._repair.published(LATEST, kept)
+        for key in new:
+            self._repair.ahead.pop(key, None)
         events = [event for batch in done for event in batch.events]
         for event in events:
             event.ack()
@@ -298,17 +306,23 @@ class Enrichment:
     async def _enriched(self, new: dict[bytes, _New]) -> tuple[dict[bytes, Place], list[Record]]:
         """Publishes the new versions; those that are too large for the topic leave `new`."""
         too_large: list[Record] = []
-        while True:
-            keys = list(new)
+        places = {
+            key: ahead.place
+            for key, version in new.items()
+            if (ahead := self._repair.ahead.get(key)) and ahead.revision == version.labels.revision
+        }
+        while keys := [key for key in new if key not in places]:
             try:
-                places = await self._publisher.publish(
+                published = await self._publisher.publish(
                     ARTICLES_ENRICHED, [Outgoing(key, new[key].value) for key in keys]
                 )
             except TooLarge as error:
                 version = new.pop(keys[error.position])
                 too_large.append(_letter(version.event, "record_too_large", str(error)))
             else:
-                return dict(zip(keys, places, strict=True)), too_large
+                self._repair.published(ARTICLES_ENRICHED, published)
+                places |= zip(keys, published, strict=True)
+        return places, too_large
 
 
 def _enriched_events(batch: _Batch) -> Iterator[tuple[Event, Result | GivenUp]]:

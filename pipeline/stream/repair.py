@@ -17,6 +17,7 @@ import time
 from collections import deque
 from collections.abc import Collection, Sequence
 from contextlib import AsyncExitStack
+from typing import NamedTuple
 
 import msgspec
 
@@ -36,6 +37,13 @@ class _Revision(msgspec.Struct):
     revision: int
 
 
+class Ahead(NamedTuple):
+    """A version on the enriched topic that is newer than the latest one that is kept."""
+
+    revision: int
+    place: Place
+
+
 class Repair:
     """Watches two topics for the records of others, and puts right what they did.
 
@@ -50,6 +58,9 @@ class Repair:
         self._publisher = publisher
         self._latest = latest
         self._next: dict[tuple[str, int], int] = {}
+        self.ahead: dict[bytes, Ahead] = {}
+        """Versions that are published and not yet kept as the latest of their articles: by a worker
+        that crashed in between."""
         self._found: deque[tuple[str, Place]] = deque()
         self._checked = time.monotonic()
         self._stack = AsyncExitStack()
@@ -59,6 +70,7 @@ class Repair:
         """The partitions may be others' from now on."""
         self._next.clear()
         self._found.clear()
+        self.ahead.clear()
 
     async def begin(self, partitions: Collection[int]) -> None:
         """Looks through what came since the partitions were looked through the last time.
@@ -69,7 +81,9 @@ class Repair:
         read = await self._read()
         for partition in partitions:
             end = await read.end(ARTICLES_ENRICHED, partition)
-            after = self._latest.checked.get(partition, end)
+            if partition not in self._latest.checked:
+                self.published(LATEST, [await self._latest.check(partition, end)])
+            after = self._latest.checked[partition]
             self._next[ARTICLES_ENRICHED, partition] = end
             self._found += (
                 (ARTICLES_ENRICHED, Place(partition, offset)) for offset in range(after, end)
@@ -139,7 +153,8 @@ class Repair:
             theirs = msgspec.json.decode(value, type=_Revision).revision
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             theirs = 0
-        # A newer one is of an article that comes to us too.
+        if topic == ARTICLES_ENRICHED and theirs > (ours.revision if ours else 0):
+            self.ahead[key] = max(self.ahead.get(key, Ahead(0, place)), Ahead(theirs, place))
         if ours is None or theirs >= ours.revision:
             return
         entry = ours
