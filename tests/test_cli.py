@@ -399,3 +399,9 @@ def test_trends_say_what_is_said_of_tickers(demo: tuple[Path, Answer]) -> None:
 def test_a_day_without_articles_says_when_there_are_some(demo: tuple[Path, Answer]) -> None:
     answer = newsloom("trends", "--at", "1999-01-01", data=demo[0])
     assert "the newest article is of 2025-08-22" in answer.out
+
+
+def test_trends_are_a_topic_of_kafka_only(demo: tuple[Path, Answer]) -> None:
+    answer = newsloom("tail", "trends", data=demo[0])
+    assert answer.status == 2
+    assert "the embedded log has none" in answer.err

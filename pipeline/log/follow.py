@@ -6,7 +6,13 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from pipeline.article import ARTICLES_DEAD, ARTICLES_ENRICHED, EnrichedArticle, decode_enriched
+from pipeline.article import (
+    ARTICLES_DEAD,
+    ARTICLES_ENRICHED,
+    TICKER_TRENDS,
+    EnrichedArticle,
+    decode_enriched,
+)
 from pipeline.errors import ConfigurationError, Rejected
 from pipeline.log import TOPICS, Log, Message
 from pipeline.log.dead import readable
@@ -20,10 +26,11 @@ def topic_named(name: str) -> str:
     Raises:
         ConfigurationError: there is no such topic.
     """
-    for topic in TOPICS:
+    topics = (*TOPICS, TICKER_TRENDS)
+    for topic in topics:
         if name in (topic, topic.rsplit(".", 1)[-1]):
             return topic
-    short = ", ".join(topic.rsplit(".", 1)[-1] for topic in TOPICS)
+    short = ", ".join(topic.rsplit(".", 1)[-1] for topic in topics)
     raise ConfigurationError(f"{name}: no such topic; there are {short}")
 
 
