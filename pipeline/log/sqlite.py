@@ -129,6 +129,8 @@ class SqliteLog:
         since: int | None = None,
     ) -> Consumer:
         """See `Log.consume`."""
+        if topic not in TOPICS:
+            raise ConfigurationError(f"{topic} is a topic of Kafka's; the embedded log has none")
         if since is not None:
             return _SqliteConsumer(self, topic, None, self._before(topic, since))
         start = self.committed(topic, group) if group else 0
