@@ -165,7 +165,8 @@ def trends(
 def tail(settings: Settings, name: str, *, from_beginning: bool, **options: tuple[str, ...]) -> int:
     """Follow a topic as JSON lines, as a subscriber would.
 
-    TOPIC is raw, enriched or dead, on Kafka trends too. Filters are for the enriched one; withdrawals pass them.
+    TOPIC is raw, enriched or dead, on Kafka also trends. Filters are for the enriched one;
+    withdrawals pass them.
     """
     from pipeline.index.matching import matcher
     from pipeline.log import open_log
