@@ -24,9 +24,9 @@ def article(number: int, version: int = 0, **fields: Any) -> RawArticle:
     return RawArticle(**(values | fields))
 
 
-def articles(count: int, first: int = 0) -> Iterator[RawArticle]:
+def articles(most: int = 1_000_000, first: int = 0) -> Iterator[RawArticle]:
     """Articles, and a correction behind every tenth."""
-    for number in range(first, first + count):
+    for number in range(first, first + most):
         yield article(number)
         if number % 10 == 0:
             yield article(number, version=1)

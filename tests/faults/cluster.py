@@ -95,12 +95,19 @@ class Cluster:
         for path in sorted(self._folder.glob("process-*.log")):
             print(f"--- {path.name}\n{path.read_text(errors='replace')[-3000:]}")
 
-    def feed(self, articles: Iterable[RawArticle], *, each: float = 0.0) -> None:
+    def feed(
+        self,
+        articles: Iterable[RawArticle],
+        *,
+        each: float = 0.0,
+        stop: threading.Event | None = None,
+    ) -> None:
         """Publishes articles, and notes each that was accepted.
 
         Args:
             articles: in the order of their arrival.
             each: seconds to wait between two batches of fifty.
+            stop: ends it before its time.
         """
         log = self.log
         batch: list[RawArticle] = []
@@ -110,6 +117,8 @@ class Cluster:
                 self._publish(log, batch)
                 batch = []
                 time.sleep(each)
+                if stop is not None and stop.is_set():
+                    break
         self._publish(log, batch)
         log.close()
 
@@ -127,13 +136,18 @@ class Cluster:
                 self.accepted[article.id] = article
 
     @contextlib.contextmanager
-    def feeding(self, articles: Iterable[RawArticle], *, each: float) -> Iterator[None]:
-        """Feeds in a thread meanwhile, and waits for its end."""
-        thread = threading.Thread(target=self.feed, args=(articles,), kwargs={"each": each})
+    def feeding(
+        self, articles: Iterable[RawArticle], *, each: float, whole: bool = True
+    ) -> Iterator[None]:
+        """Feeds in a thread meanwhile: all that there is, or as long as the block takes."""
+        stop = threading.Event()
+        options = {"each": each, "stop": None if whole else stop}
+        thread = threading.Thread(target=self.feed, args=(articles,), kwargs=options)
         thread.start()
         try:
             yield
         finally:
+            stop.set()
             thread.join()
 
     def lag(self) -> int:

@@ -111,7 +111,7 @@ def test_killing_producers_workers_and_sinks_loses_and_doubles_nothing(
 
 
 def test_memory_of_worker_and_sink_stays_flat(cluster: Cluster) -> None:
-    count = 50_000 if ROUNDS >= 20 else 10_000
+    count = 50_000 if ROUNDS >= 20 else 5_000
     worker, sink = cluster.worker(), cluster.start(*NEWSLOOM, "sink")
     used: list[tuple[float, float]] = []
     for number in range(5):

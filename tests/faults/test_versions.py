@@ -7,6 +7,7 @@ import random
 import signal
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import count
 
 import msgspec
 
@@ -24,8 +25,8 @@ def test_a_stopped_worker_that_goes_on_leaves_no_older_version_behind_a_newer(
     cluster: Cluster,
 ) -> None:
     stopped, _ = cluster.worker(), cluster.worker()
-    numbers = range(400)
-    with cluster.feeding((article(n, v) for v in range(4) for n in numbers), each=0.2):
+    versions = (article(number, version) for version in count() for number in range(400))
+    with cluster.feeding(versions, each=0.2, whole=False):
         for _ in range(-(-MANY // 4)):
             wait_for(lambda: cluster.members() == 2 and cluster.committed() > 50)
             os.kill(stopped.pid, signal.SIGSTOP)
