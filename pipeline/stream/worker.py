@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from functools import partial
 from pathlib import Path
@@ -48,6 +48,9 @@ COMMIT_SECONDS = 0.5
 
 HANDOVER_SECONDS = 5.0
 """How long others wait for what is in hand here when partitions are divided anew."""
+
+STOP_SECONDS = 8.0
+"""How long the end waits for a last commit, and again for leaving the group."""
 
 logger = logging.getLogger(__name__)
 
@@ -157,7 +160,7 @@ class Worker:
                 raise Terminal(f"the stream broke: {app.crash_reason!r}")
             if ended.result() != STALLED:
                 await self._enrichment.settle(self._settings.enrich_seconds, taking=False)
-                await app.consumer.commit()
+                await _within(STOP_SECONDS, app.consumer.commit())
         finisher.cancel()
         await asyncio.gather(finisher, return_exceptions=True)
 
@@ -180,7 +183,7 @@ class Worker:
                 yield app
             finally:
                 self._app = None
-                await app.stop()
+                await _within(STOP_SECONDS, app.stop())
 
     def _build(self, folder: Path) -> faust.App:
         app = faust.App(
@@ -239,6 +242,14 @@ def _taken(stream: StreamT[Any], most: int, within: float) -> AsyncIterator[Sequ
     """Events in lists; whoever gets one acknowledges its events, and Faust none."""
     taken = cast("Stream[Any]", stream).noack_take(most, within)
     return cast("AsyncIterator[Sequence[Event]]", taken)
+
+
+async def _within(seconds: float, ending: Awaitable[Any]) -> None:
+    """Waits for something that belongs to a good end, and that a broker may keep from coming."""
+    try:
+        await asyncio.wait_for(ending, seconds)
+    except TimeoutError:
+        logger.warning("Kafka did not answer: what was not committed is done again")
 
 
 def _end(ended: asyncio.Future[int], how: int) -> None:
