@@ -79,6 +79,6 @@ def _enrich(value: bytes) -> Result:
 
 
 if __name__ == "__main__":
-    sys.exit(
-        0 if (ended := Worker(load_settings(), start=start).run()) == signal.SIGTERM else ended
-    )
+    ended = Worker(load_settings(), start=start).run()
+    # As `newsloom` does: threads that still wait for a broker end with the process.
+    os._exit(0 if ended == signal.SIGTERM else ended)
