@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import pytest
 
@@ -30,15 +30,20 @@ def elasticsearch_node() -> Iterator[ElasticsearchNode]:
         yield node
 
 
+def missing(what: str) -> NoReturn:
+    """Skips a test, loudly, because of something that is not installed; in CI it fails."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"CI must have all that tests need: {what}")
+    pytest.skip(f"TESTED LESS: {what}")
+
+
 @contextmanager
 def running(kind: Callable[[], S]) -> Iterator[S]:
     """A server of its own for a test that stops or kills it; skips where it can't be had."""
     try:
         server = kind()
-    except Missing as missing:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"CI must have the servers: {missing}")
-        pytest.skip(f"TESTED LESS: {missing}")
+    except Missing as error:
+        missing(str(error))
     try:
         server.start()
         yield server
