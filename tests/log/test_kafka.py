@@ -99,7 +99,7 @@ def test_the_members_of_a_group_share_its_partitions(log: KafkaLog) -> None:
     members = [log.consume(ARTICLES_RAW, "group") for _ in range(2)]
 
     def shares() -> list[int]:
-        return [len(member._consumer.assignment()) for member in members]  # type: ignore[attr-defined]
+        return [len(member._consumer.assignment()) for member in members]
 
     deadline = time.monotonic() + 30
     while shares() != [PARTITIONS // 2] * 2:
