@@ -174,10 +174,10 @@ def test_our_settings_are_real_ones_with_possible_values(
 
 
 def test_a_worker_has_room_for_its_processes() -> None:
-    """A process has its models, 0.6 GB at most, and what its limit allows beside them."""
+    """Measured: 0.1 GB of its own, 0.2 GB for the models; and what the limit allows beside them."""
     worker = SERVICES["worker"]
     own = worker["environment"]["NEWSLOOM_ENRICH_MEGABYTES"] / 1000
-    assert 0.3 + 0.6 + own <= float(worker["mem_limit"].removesuffix("g"))
+    assert 0.1 + 0.2 + own <= 0.75 * float(worker["mem_limit"].removesuffix("g"))
 
 
 # Secrets

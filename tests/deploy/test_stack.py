@@ -272,6 +272,11 @@ def test_the_samples_go_through_producer_worker_and_sink(stack: Stack) -> None:
     assert shown.lines[0]["provenance"]
 
 
+def test_newsloom_s_user_may_rebuild_the_index_and_check_what_is_set_up(stack: Stack) -> None:
+    assert stack.run("producer", "reindex").status == DONE
+    assert stack.run("producer", "setup", "--check") == (DONE, "nothing to change\n", "")
+
+
 def test_certificates_that_are_there_stay(stack: Stack) -> None:
     made = stack.node.folder / "certificates" / "elasticsearch" / "elasticsearch.crt"
     before = made.read_bytes(), (stack.node.trust / "ca.crt").read_bytes()
