@@ -15,6 +15,10 @@ FIRST_GAP_SECONDS = 20.0
 MOST_GAP_SECONDS = 1_800.0
 """How long nothing more is said after the first time, and at most."""
 
+RECENT_SECONDS = 60.0
+RECENT_PATIENCE_SECONDS = 5.0
+"""What comes again soon after it was over is only said when it lasts."""
+
 
 def pauses() -> Iterator[float]:
     """Seconds to wait before each further try, for ever.
@@ -44,19 +48,23 @@ class Trouble:
         self._logger = logger
         self._clock = clock
         self._lock = threading.Lock()
-        self._since = 0.0
-        self._due: float | None = None
-        self._gap = 0.0
+        self._since = self._due = self._gap = 0.0
+        self._told = False
+        self._over = -RECENT_SECONDS
 
     def waits(self, why: str, *, patience: float = 0.0) -> None:
-        """Something can't be done now; it is said when that is so for `patience` seconds."""
+        """Something can't be done now; it is said when it lasts for `patience` seconds."""
         with self._lock:
             now = self._clock()
             if self.waiting_for is None:
-                self._since, self._due, self._gap = now, None, FIRST_GAP_SECONDS
+                if now < self._over + RECENT_SECONDS:
+                    patience = max(patience, RECENT_PATIENCE_SECONDS)
+                self._since, self._due, self._gap = now, now + patience, FIRST_GAP_SECONDS
+                self._told = False
             self.waiting_for = why
-            if now < (self._since + patience if self._due is None else self._due):
+            if now < self._due:
                 return
+            self._told = True
             self._logger.warning("waiting: %s", why)
             self._due = now + self._gap
             self._gap = min(self._gap * 2, MOST_GAP_SECONDS)
@@ -66,6 +74,7 @@ class Trouble:
         if self.waiting_for is None:
             return
         with self._lock:
-            if self.waiting_for is not None and self._due is not None:
-                self._logger.warning("goes on after %.0f s", self._clock() - self._since)
+            if self.waiting_for is not None and self._told:
+                self._over = self._clock()
+                self._logger.warning("goes on after %.0f s", self._over - self._since)
             self.waiting_for = None

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from pipeline.retry import FIRST_GAP_SECONDS, Trouble
+from pipeline.retry import FIRST_GAP_SECONDS, RECENT_SECONDS, Trouble
 
 
 class Clock:
@@ -55,7 +55,22 @@ def test_each_outage_is_told(
     for _ in range(3):
         trouble.waits("no server")
         trouble.over()
+        clock.now += RECENT_SECONDS
     assert len(caplog.messages) == 6
+
+
+def test_what_comes_and_goes_is_told_when_it_lasts(
+    trouble: Trouble, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(10):
+        trouble.waits("no server")
+        clock.now += 1
+        trouble.over()
+    assert len(caplog.messages) == 2
+    for _ in range(10):
+        trouble.waits("no server")
+        clock.now += 1
+    assert len(caplog.messages) == 3
 
 
 def test_what_soon_passes_by_itself_is_not_told(
