@@ -71,7 +71,7 @@ class Build:
         program.chmod(0o755)
         self._environment = {
             "PATH": f"{root}/bin:/usr/local/bin:/usr/bin:/bin",
-            "HOME": str(root),
+            "HOME": str(Path.home()),  # pip's settings and what it has fetched before
             "LANG": "C.UTF-8",
         } | {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
 

@@ -21,6 +21,7 @@ from tests.servers.fixtures import missing
 DOCKERFILE = ROOT / "deploy" / "docker" / "Dockerfile"
 BUILD, FINAL = stages(DOCKERFILE)
 IGNORE = (ROOT / ".dockerignore").read_text().split("\n")
+pytestmark = pytest.mark.timeout(900)  # in CI hundreds of megabytes are fetched and installed
 ALLOWED = {line[1:] for line in IGNORE if line.startswith("!")}
 
 
