@@ -10,7 +10,7 @@ demo: install                       ## the whole pipeline on the bundled samples
 	$(BIN)/newsloom demo
 
 test: .venv/installed-dev           ## all tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest
 
 faults: .venv/installed-dev         ## killed processes, stopped servers: many more rounds than `make test`
 	NEWSLOOM_KILLS=20 $(BIN)/python -m pytest --timeout 3000 tests/faults
