@@ -77,14 +77,16 @@ class Latest:
             KafkaError: no broker answers.
         """
         async with reader(self._servers) as kept:
-            for partition in partitions:
-                begin, end = self._read_to.get(partition), await kept.end(LATEST, partition)
-                async for records in kept.read(LATEST, partition, begin, end):
-                    for record in records:
-                        self._restore(partition, record)
-                    self.restored += len(records)
-                self._read_to[partition] = end
-                self._partitions.add(partition)
+            spans = {
+                partition: (self._read_to.get(partition), await kept.end(LATEST, partition))
+                for partition in partitions
+            }
+            async for partition, records in kept.read(LATEST, spans):
+                for record in records:
+                    self._restore(partition, record)
+                self.restored += len(records)
+            self._read_to |= {partition: end for partition, (_, end) in spans.items()}
+            self._partitions.update(partitions)
 
     def _restore(self, partition: int, record: Kept) -> None:
         if record.key is None or not record.value:

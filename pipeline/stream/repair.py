@@ -177,7 +177,8 @@ class Repair:
 
     async def _at(self, topic: str, place: Place) -> Kept | None:
         read = await self._read()
-        async for records in read.read(topic, place.partition, place.offset, place.offset + 1):
+        span = (place.offset, place.offset + 1)
+        async for _, records in read.read(topic, {place.partition: span}):
             for record in records:
                 return record
         return None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -13,6 +13,9 @@ from aiokafka.errors import KafkaError
 
 from pipeline.log.kafka_client import MAX_REQUEST_BYTES
 from pipeline.retry import Trouble, pauses
+
+STOP_SECONDS = 1.0
+"""How long the end of a connection is waited for."""
 
 logger = logging.getLogger(__name__)
 
@@ -38,19 +41,30 @@ class Reader:
         return ends[place]
 
     async def read(
-        self, topic: str, partition: int, start: int | None, end: int
-    ) -> AsyncIterator[list[Kept]]:
-        """The records from `start`, or the first one, up to but not with offset `end`."""
-        place = TopicPartition(topic, partition)
-        self._consumer.assign([place])
-        if start is None:
-            begins = await self._consumer.beginning_offsets([place])
-            start = begins[place]
-        self._consumer.seek(place, start)
-        while await self._consumer.position(place) < end:
-            found = await self._consumer.getmany(place, timeout_ms=1000)
-            records = found.get(place, [])
-            yield [Kept(r.offset, r.key, r.value) for r in records if r.offset < end]
+        self, topic: str, spans: Mapping[int, tuple[int | None, int]]
+    ) -> AsyncIterator[tuple[int, list[Kept]]]:
+        """The records of partitions, in lists of one partition's.
+
+        Args:
+            topic: whose partitions they are.
+            spans: for each partition the first offset, None for whatever is the first there, and
+                the end, which is the first offset that is not read.
+        """
+        places = {TopicPartition(topic, number): span for number, span in spans.items()}
+        self._consumer.assign(list(places))
+        first = [place for place, (start, _) in places.items() if start is None]
+        begins = await self._consumer.beginning_offsets(first) if first else {}
+        for place, (start, _) in places.items():
+            self._consumer.seek(place, begins[place] if start is None else start)
+        while left := [
+            place
+            for place, (_, end) in places.items()
+            if await self._consumer.position(place) < end
+        ]:
+            for place, records in (await self._consumer.getmany(*left, timeout_ms=1000)).items():
+                end = places[place][1]
+                kept = [Kept(r.offset, r.key, r.value) for r in records if r.offset < end]
+                yield place.partition, kept
 
 
 @asynccontextmanager
@@ -64,6 +78,7 @@ async def reader(servers: Sequence[str]) -> AsyncIterator[Reader]:
         bootstrap_servers=list(servers),
         client_id="newsloom",
         max_partition_fetch_bytes=MAX_REQUEST_BYTES,
+        fetch_max_wait_ms=10,  # nothing is read that is not there; a longer wait delays the rest
         enable_auto_commit=False,
         auto_offset_reset="earliest",
     )
@@ -71,7 +86,10 @@ async def reader(servers: Sequence[str]) -> AsyncIterator[Reader]:
     try:
         yield Reader(consumer)
     finally:
-        await consumer.stop()
+        # If it is cancelled while it cancels a fetch of partitions that were assigned before,
+        # aiokafka's fetcher goes on, and its end is waited for in vain; cancelled again, it ends.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(consumer.stop(), STOP_SECONDS)
 
 
 async def patiently(read: Callable[[], Awaitable[None]]) -> None:

@@ -64,7 +64,8 @@ class Trends:
 
     async def _restore(self, partition: int, before: int) -> None:
         async with reader(self._servers) as kept:
-            async for records in kept.read(CONTRIBUTIONS, partition, None, before):
+            span = (None, before)
+            async for _, records in kept.read(CONTRIBUTIONS, {partition: span}):
                 said = [_decode(record.value) for record in records]
                 await asyncio.to_thread(self._kept.put, [c for c in said if c is not None])
         self._partitions.add(partition)
