@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
-from kafka import KafkaAdminClient, TopicPartition
+from kafka import TopicPartition
 from kafka.admin import OffsetSpec
 
 from pipeline.article import ARTICLES_ENRICHED, ARTICLES_RAW
@@ -15,7 +15,7 @@ from pipeline.config import Settings
 from pipeline.doctor.finding import MAX_SKEW, Finding, ok, problem, warning
 from pipeline.errors import ConfigurationError, NewsloomError
 from pipeline.log.kafka import committed_and_end
-from pipeline.log.kafka_client import connection, errors_named, servers_of
+from pipeline.log.kafka_client import administrating, errors_named, servers_of
 from pipeline.log.kafka_groups import members
 from pipeline.log.kafka_topics import TopicChange, partition_count, setup_topics
 from pipeline.maintenance import ENRICHERS
@@ -59,12 +59,8 @@ def look(settings: Settings) -> Iterator[Finding]:
 
 
 def _brokers(servers: Sequence[str]) -> int:
-    with errors_named(servers, "the cluster"):
-        admin = KafkaAdminClient(**connection(servers))
-        try:
-            return len(admin.describe_cluster()["brokers"])
-        finally:
-            admin.close()
+    with administrating(servers, "the cluster") as admin:
+        return len(admin.describe_cluster()["brokers"])
 
 
 def _topics(settings: Settings, servers: Sequence[str]) -> Iterator[Finding]:
@@ -158,16 +154,12 @@ def _moves(
 
 def _times(servers: Sequence[str]) -> Iterator[Finding]:
     """A record from the future was stamped by a producer whose clock is ahead."""
-    with errors_named(servers, ARTICLES_RAW):
-        admin = KafkaAdminClient(**connection(servers))
-        try:
-            places = [
-                TopicPartition(ARTICLES_RAW, number) for number in range(partition_count(servers))
-            ]
-            asked = dict.fromkeys(places, OffsetSpec.MAX_TIMESTAMP)
-            found = admin.list_partition_offsets(asked).values()
-        finally:
-            admin.close()
+    with administrating(servers, ARTICLES_RAW) as admin:
+        places = [
+            TopicPartition(ARTICLES_RAW, number) for number in range(partition_count(servers))
+        ]
+        asked = dict.fromkeys(places, OffsetSpec.MAX_TIMESTAMP)
+        found = admin.list_partition_offsets(asked).values()
     newest = max((place.timestamp for place in found), default=-1)
     ahead = timedelta(milliseconds=newest - time.time_ns() // 1_000_000)
     if ahead > MAX_SKEW:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
-from kafka import KafkaConsumer, KafkaProducer
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka import errors as kafka_errors
+from kafka.net.compat import KafkaNetClient
 
 from pipeline.article import MAX_RECORD_BYTES
 from pipeline.errors import ConfigurationError, StorageUnavailable, Terminal
@@ -31,6 +32,8 @@ SESSION_SECONDS = 10
 
 POLL_SECONDS = 600
 """A member that does not poll for so long hangs, and the others take over."""
+
+C = TypeVar("C", KafkaAdminClient, KafkaConsumer, KafkaProducer)
 
 # It writes dozens of lines a second while a broker is away; what matters comes to us as an error.
 logging.getLogger("kafka").setLevel(logging.CRITICAL)
@@ -67,8 +70,9 @@ def servers_of(url: str) -> list[str]:
 
 def connect_producer(servers: Sequence[str]) -> KafkaProducer:
     """A producer: what is acknowledged is on all in-sync replicas, once and in order."""
-    return KafkaProducer(
-        **connection(servers),
+    return _connected(
+        KafkaProducer,
+        servers,
         allow_auto_create_topics=False,
         metrics_enabled=False,
         acks="all",
@@ -86,8 +90,9 @@ def connect_consumer(
     servers: Sequence[str], group: str | None = None, *, from_end: bool = False
 ) -> KafkaConsumer:
     """A consumer that commits only when told; a new group begins at the beginning or end."""
-    return KafkaConsumer(
-        **connection(servers),
+    return _connected(
+        KafkaConsumer,
+        servers,
         allow_auto_create_topics=False,
         metrics_enabled=False,
         group_id=group,
@@ -103,16 +108,44 @@ def connect_consumer(
     )
 
 
-def connection(servers: Sequence[str]) -> dict[str, Any]:
-    """What all clients of kafka-python are given, whatever they do."""
-    return {
-        "bootstrap_servers": list(servers),
-        "client_id": "newsloom",
-        "bootstrap_timeout_ms": ANSWER_SECONDS * 1000,
-        "request_timeout_ms": 15_000,
-        # By default a client waits up to 30 s before it looks whether the broker is there again.
-        "reconnect_backoff_max_ms": 1000,
-    }
+@contextmanager
+def administrating(servers: Sequence[str], what: str) -> Iterator[KafkaAdminClient]:
+    """A client for what is done to a cluster; its errors become ours, as by `errors_named`."""
+    with errors_named(servers, what):
+        admin = _connected(KafkaAdminClient, servers)
+        try:
+            yield admin
+        finally:
+            admin.close()
+
+
+def _connected(kind: Callable[..., C], servers: Sequence[str], **options: Any) -> C:
+    """A client of kafka-python with the settings that all of ours share.
+
+    Where it finds no broker nothing is left of it: of itself it would leave a thread, which goes on
+    looking for one.
+    """
+    networks: list[KafkaNetClient] = []
+
+    def network(**settings: Any) -> KafkaNetClient:
+        networks.append(KafkaNetClient(**settings))
+        return networks[-1]
+
+    try:
+        return kind(
+            bootstrap_servers=list(servers),
+            client_id="newsloom",
+            bootstrap_timeout_ms=ANSWER_SECONDS * 1000,
+            request_timeout_ms=15_000,
+            # By default it waits up to 30 s before it looks whether the broker is there again.
+            reconnect_backoff_max_ms=1000,
+            kafka_client=network,
+            **options,
+        )
+    except BaseException:
+        for opened in networks:
+            opened.close()
+        raise
 
 
 @contextmanager

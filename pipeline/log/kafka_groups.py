@@ -6,12 +6,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from kafka import KafkaAdminClient
 from kafka import errors as kafka_errors
 
 from pipeline.errors import InUse
 from pipeline.log.kafka import KafkaLog
-from pipeline.log.kafka_client import ANSWER_SECONDS, SESSION_SECONDS, connection, errors_named
+from pipeline.log.kafka_client import ANSWER_SECONDS, SESSION_SECONDS, administrating
 
 LAPSE_SECONDS = SESSION_SECONDS + 2.0
 """After how long a process that was killed is in no group any more."""
@@ -30,19 +29,15 @@ def members(servers: Sequence[str], group: str) -> int:
     Raises:
         StorageUnavailable: no broker answers.
     """
-    with errors_named(servers, group):
-        admin = KafkaAdminClient(**connection(servers))
-        try:
-            deadline = time.monotonic() + ANSWER_SECONDS
-            while True:
-                try:
-                    return len(admin.describe_groups([group])[group]["members"])
-                except _PASSES:
-                    if time.monotonic() > deadline:
-                        raise
-                    time.sleep(0.1)
-        finally:
-            admin.close()
+    with administrating(servers, group) as admin:
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while True:
+            try:
+                return len(admin.describe_groups([group])[group]["members"])
+            except _PASSES:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
 
 
 def nobody_in(servers: Sequence[str], group: str) -> bool:

@@ -13,7 +13,7 @@ from pipeline.article import TICKER_TRENDS
 from pipeline.errors import ConfigurationError
 from pipeline.log import COMPACTED as COMPACTED_ANYWHERE
 from pipeline.log import TOPICS
-from pipeline.log.kafka_client import MAX_REQUEST_BYTES, connection, errors_named
+from pipeline.log.kafka_client import MAX_REQUEST_BYTES, administrating
 
 LATEST = "newsloom.articles.latest"
 """State of the enrichment: for each article the newest revision that was published."""
@@ -75,36 +75,32 @@ def setup_topics(
         ConfigurationError: the cluster does not allow it, or has too few brokers.
         StorageUnavailable: no broker answers.
     """
-    with errors_named(servers, "topics"):
-        admin = KafkaAdminClient(**connection(servers))
-        try:
-            found = {
-                topic["name"]: topic["partitions"]
-                for topic in admin.describe_topics(list(ALL_TOPICS))
-                if topic["error_code"] == 0
+    with administrating(servers, "topics") as admin:
+        found = {
+            topic["name"]: topic["partitions"]
+            for topic in admin.describe_topics(list(ALL_TOPICS))
+            if topic["error_code"] == 0
+        }
+        new = {
+            topic: {
+                "num_partitions": partitions,
+                "replication_factor": replication,
+                "configs": _configuration(topic, replication, retention_days),
             }
-            new = {
-                topic: {
-                    "num_partitions": partitions,
-                    "replication_factor": replication,
-                    "configs": _configuration(topic, replication, retention_days),
-                }
-                for topic in ALL_TOPICS
-                if topic not in found
-            }
-            if new and not check:
-                admin.create_topics(new, wait_for_metadata=True)
-            made = f"{partitions} partitions, replication {replication}"
-            changes = [TopicChange(topic, "topic", None, made, made=not check) for topic in new]
-            for topic, there in found.items():
-                changes += _fixed(topic, "partitions", len(there), partitions)
-                copies = len(there[0]["replica_nodes"])
-                changes += _fixed(topic, "replication", copies, replication)
-                wanted = _configuration(topic, replication, retention_days)
-                changes += _configure(admin, topic, wanted, check=check)
-            return changes
-        finally:
-            admin.close()
+            for topic in ALL_TOPICS
+            if topic not in found
+        }
+        if new and not check:
+            admin.create_topics(new, wait_for_metadata=True)
+        made = f"{partitions} partitions, replication {replication}"
+        changes = [TopicChange(topic, "topic", None, made, made=not check) for topic in new]
+        for topic, there in found.items():
+            changes += _fixed(topic, "partitions", len(there), partitions)
+            copies = len(there[0]["replica_nodes"])
+            changes += _fixed(topic, "replication", copies, replication)
+            wanted = _configuration(topic, replication, retention_days)
+            changes += _configure(admin, topic, wanted, check=check)
+        return changes
 
 
 def partition_count(servers: Sequence[str]) -> int:
@@ -114,12 +110,8 @@ def partition_count(servers: Sequence[str]) -> int:
         ConfigurationError: one is missing, or they differ.
         StorageUnavailable: no broker answers.
     """
-    with errors_named(servers, "topics"):
-        admin = KafkaAdminClient(**connection(servers))
-        try:
-            described = admin.describe_topics(list(ALL_TOPICS))
-        finally:
-            admin.close()
+    with administrating(servers, "topics") as admin:
+        described = admin.describe_topics(list(ALL_TOPICS))
     missing = [topic["name"] for topic in described if topic["error_code"]]
     if missing:
         raise ConfigurationError(

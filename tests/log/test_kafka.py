@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from pipeline.log import Consumer, Message, Record, open_log
 from pipeline.log.dead import bury, find, letters, readable, retry
 from pipeline.log.kafka import KafkaLog, _bounded
 from pipeline.log.kafka_client import servers_of
-from pipeline.log.kafka_topics import ALL_TOPICS, TopicChange, setup_topics
+from pipeline.log.kafka_topics import ALL_TOPICS, TopicChange, partition_count, setup_topics
 from tests.servers.fixtures import running
 from tests.servers.kafka import KafkaBroker
 from tests.servers.processes import free_ports
@@ -242,6 +242,25 @@ def test_without_a_broker_the_error_may_pass_and_says_where(free_port: int) -> N
     with pytest.raises(StorageUnavailable, match=f"Kafka at 127.0.0.1:{free_port}"):
         log.consume(ARTICLES_RAW)
     log.close()
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        lambda servers: KafkaLog(servers).consume(ARTICLES_RAW),
+        lambda servers: KafkaLog(servers).publish(ARTICLES_RAW, records(1)),
+        partition_count,
+    ],
+    ids=["consumer", "producer", "admin"],
+)
+def test_an_attempt_without_a_broker_leaves_no_thread(
+    attempt: Callable[[list[str]], object], free_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.log.kafka_client.ANSWER_SECONDS", 1)
+    before = threading.active_count()
+    with pytest.raises(StorageUnavailable):
+        attempt([f"127.0.0.1:{free_port}"])
+    assert threading.active_count() == before
 
 
 @pytest.fixture

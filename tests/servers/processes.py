@@ -104,6 +104,8 @@ class ServerProcess:
     def pause(self) -> None:
         """Stops the server in its tracks: its connections stay, nothing answers."""
         self._signal(signal.SIGSTOP)
+        # The signal is sent by now, but not all threads have to have got it.
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOWAIT)
 
     def resume(self) -> None:
         """Lets a paused server go on."""
