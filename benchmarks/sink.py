@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import statistics
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from elasticsearch import Elasticsearch
@@ -50,6 +51,14 @@ class OrdinaryNode(ElasticsearchNode):
         return {**super().environment(), "ES_JAVA_OPTS": "-Xms1g -Xmx1g"}
 
 
+class Run(NamedTuple):
+    """What a run took: seconds, and of these the processors' in this process and in the node."""
+
+    seconds: float
+    client: float
+    node: float
+
+
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else DOCUMENTS
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else ROUNDS
@@ -60,29 +69,52 @@ def main() -> None:
         settings = Settings(log=broker.url, index=node.url)
         size = fill(settings, count)
 
-        def seconds(way: Way) -> float:
+        def run(way: Way) -> Run:
             empty_index(node)
             forget(broker)
-            taken = timed(lambda: way(settings, count))
+            client, server = time.process_time(), processor_seconds(settings)
+            seconds = timed(lambda: way(settings, count))
+            used = time.process_time() - client
+            found = Run(seconds, used, processor_seconds(settings) - server)
             check(settings, count)
-            return taken
+            return found
 
-        ways = {
+        ways: dict[str, Way] = {
             "streaming_bulk in the obvious loop": obvious(streaming_bulk),
             "parallel_bulk in the obvious loop": obvious(parallel_bulk),
             "newsloom sink": ours,
         }
-        # Before that the server interprets its code; then turns are taken, so that what else the
-        # machine does falls on all alike.
-        seconds(ours)
-        taken = [[seconds(way) for way in ways.values()] for _ in range(rounds)]
-    speeds = [count / statistics.median(times) for times in zip(*taken, strict=True)]
+        # Until then the server interprets its code; after that turns are taken, so that what else
+        # the machine does falls on all alike.
+        run(ours)
+        runs = [[run(way) for way in ways.values()] for _ in range(rounds)]
+    medians = [
+        Run(*(statistics.median(values) for values in zip(*found, strict=True)))
+        for found in zip(*runs, strict=True)
+    ]
+    streaming, parallel, _ = (median.seconds for median in medians)
     show(
-        f"sink: {count:,} records of {size:,} bytes, one node, median of {rounds} rounds",
-        ("way", "documents/s", "of streaming_bulk", "of parallel_bulk"),
-        [(name, speed, speed / speeds[0], speed / speeds[1])
-         for name, speed in zip(ways, speeds, strict=True)],
-    )  # fmt: skip
+        f"sink: {count:,} records of {size:,} bytes, median of {rounds} rounds",
+        ("way", "documents/s", "of streaming_bulk", "of parallel_bulk", "ms of client", "of node"),
+        [
+            (
+                name,
+                count / median.seconds,
+                streaming / median.seconds,
+                parallel / median.seconds,
+                median.client / count * 1000,
+                median.node / count * 1000,
+            )
+            for name, median in zip(ways, medians, strict=True)
+        ],
+    )
+
+
+def processor_seconds(settings: Settings) -> float:
+    """What the node has used of its processors."""
+    with connect(settings) as client:
+        (node,) = client.nodes.stats(metric="process")["nodes"].values()
+    return float(node["process"]["cpu"]["total_in_millis"]) / 1000
 
 
 def fill(settings: Settings, count: int) -> int:

@@ -322,3 +322,20 @@ def test_suggestions_are_names_and_tickers_by_prefix_most_frequent_first(fill: F
     )
     assert [(s.value, s.count) for s in index.suggest("ja")] == [("Jane Example", 2), ("Japan", 1)]
     assert [s.value for s in index.suggest("jn")] == ["JNJ"]
+
+
+def test_a_name_in_several_fields_of_an_article_counts_once(fill: Fill) -> None:
+    index = fill(
+        [
+            enriched("1", people=["Jordan"], places=["Jordan"], organizations=["Jordan"]),
+            enriched("2", places=["Jordan", "Jorvik"]),
+            enriched("3", places=["Jorvik"]),
+        ]
+    )
+    assert [(s.value, s.count) for s in index.suggest("jor")] == [("Jordan", 2), ("Jorvik", 2)]
+
+
+@pytest.mark.parametrize("prefix", ["élan", "ÉLAN", "Éla"])
+def test_suggestions_know_capitals_beyond_ascii(fill: Fill, prefix: str) -> None:
+    index = fill([enriched("1", organizations=["Élan Vital", "Elan"])])
+    assert [s.value for s in index.suggest(prefix)] == ["Élan Vital"]

@@ -295,7 +295,7 @@ def test_a_field_that_only_an_older_index_does_not_map_is_waited_for(
 ) -> None:
     client, name = fresh_alias
     older = template(name)
-    del older["template"]["mappings"]["properties"]["names"]
+    del older["template"]["mappings"]["properties"]["stated_sentiments"]
     client.indices.put_index_template(name=name, **older)
     client.indices.create(index=f"{name}-000001", aliases={name: {}})
     own = ElasticsearchWriter(client, name, wait=Pauses(lambda: setup_index(client, name)))
@@ -469,12 +469,12 @@ def test_setting_up_adds_fields_that_an_older_release_did_not_have(
 ) -> None:
     client, name = fresh_alias
     older = template(name)
-    del older["template"]["mappings"]["properties"]["names"]
+    del older["template"]["mappings"]["properties"]["stated_sentiments"]
     client.indices.put_index_template(name=name, **older)
     client.indices.create(index=f"{name}-000001", aliases={name: {}})
     assert setup_index(*fresh_alias) == [
         f"index template {name}: updated",
-        f"index {name}-000001: mapped names",
+        f"index {name}-000001: mapped stated_sentiments",
     ]
     assert setup_index(*fresh_alias) == []
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
@@ -15,7 +15,6 @@ from elasticsearch import Elasticsearch
 from pipeline.article import EnrichedArticle, milliseconds
 from pipeline.index import Bucket, FacetValue, Histogram, Hit, SearchResult, histogram
 from pipeline.index.aggregations import by_time, terms, trend_answer, trend_request, values
-from pipeline.index.document import SUGGESTION_MARK
 from pipeline.index.elasticsearch.client import ALIAS, errors_named
 from pipeline.index.elasticsearch.document import FIELDS, PATHS, decode
 from pipeline.index.highlight import highlight
@@ -37,7 +36,7 @@ from pipeline.trends import Trend, Window
 _Clause = dict[str, Any]
 _VISIBLE: _Clause = {"term": {"withdrawn": False}}
 _ANY_CASE = {facet: f"{FIELDS[facet]}.any_case" for facet in NAME_FACETS}
-_SEARCHED_ONLY = ["names", "order", "stated_sentiments"]
+_SEARCHED_ONLY = ["order", "stated_sentiments"]
 
 
 class ElasticsearchIndex:
@@ -100,19 +99,45 @@ class ElasticsearchIndex:
 
     def suggest(self, prefix: str, size: int = 10) -> list[FacetValue]:
         """See `Index.suggest`."""
-        begins = prefix.lower()
-        pattern = re.sub(r"[^0-9A-Za-z]", r"\\\g<0>", begins) + ".*"
-        if len(pattern) > _MAX_PATTERN:
+        pattern = "".join(map(_in_any_case, prefix.lower())) + ".*"
+        if len(pattern) > _MAX_PATTERN or size < 1:
             return []
+        begins: list[_Clause] = [{"regexp": {field: pattern}} for field in NAMES]
         answer = self._ask(
-            query={"bool": {"filter": [_VISIBLE, {"prefix": {"names": begins}}]}},
-            aggs={"names": {"terms": {"field": "names", "include": pattern, "size": max(size, 1)}}},
+            query={"bool": {"filter": [_VISIBLE, _any_of(begins)]}},
+            aggs={
+                field: {"terms": {"field": field, "include": pattern, "size": _NAMES_ASKED + size}}
+                for field in NAMES
+            },
             size=0,
         )
-        return [
-            FacetValue(bucket["key"].split(SUGGESTION_MARK)[1], bucket["doc_count"])
-            for bucket in answer["aggregations"]["names"]["buckets"][:size]
+        found = [
+            (bucket["key"], bucket["doc_count"])
+            for field in NAMES
+            for bucket in answer["aggregations"][field]["buckets"]
         ]
+        counts: dict[str, int] = {}
+        for name, count in found:
+            counts[name] = counts.get(name, 0) + count
+        fields = Counter(name for name, _ in found)
+        first = sorted(counts, key=lambda name: (-counts[name], name.lower(), name))[: 2 * size]
+        counts |= self._articles_with([name for name in first if fields[name] > 1])
+        first.sort(key=lambda name: (-counts[name], name.lower(), name))
+        return [FacetValue(name, counts[name]) for name in first[:size]]
+
+    def _articles_with(self, names: Sequence[str]) -> dict[str, int]:
+        """How many articles have a name in whichever field: an article may have it in several."""
+        if not names:
+            return {}
+        filters = {
+            f"{number}": _any_of({"term": {field: name}} for field in NAMES)
+            for number, name in enumerate(names)
+        }
+        answer = self._ask(
+            query=_VISIBLE, aggs={"names": {"filters": {"filters": filters}}}, size=0
+        )
+        buckets = answer["aggregations"]["names"]["buckets"]
+        return {name: buckets[f"{number}"]["doc_count"] for number, name in enumerate(names)}
 
     def trends(self, window: Window, symbols: Sequence[str], size: int = 10) -> list[Trend]:
         """See `Index.trends`."""
@@ -164,8 +189,22 @@ class ElasticsearchIndex:
             ).body
 
 
+NAMES = ("symbols", "people", "organizations", "places")
+"""The fields that suggestions come from."""
+
+_NAMES_ASKED = 1_000
+"""Of equally frequent names so many are ordered as people do, in whatever case."""
+
 _MAX_PATTERN = 1_000
 """The longest regular expression that Elasticsearch takes (index.max_regex_length)."""
+
+
+def _in_any_case(letter: str) -> str:
+    """A pattern for a lower-case letter and its capital."""
+    forms = {form for form in (letter, letter.upper(), letter.title()) if len(form) == 1}
+    if len(forms) > 1:
+        return f"[{''.join(sorted(forms))}]"
+    return letter if letter.isascii() and letter.isalnum() else f"\\{letter}"
 
 
 def _matching(query: Query, text: TextQuery) -> _Clause:

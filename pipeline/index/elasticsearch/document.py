@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from pipeline.article import EnrichedArticle
-from pipeline.index.document import order, stated_sentiments, suggestions
+from pipeline.index.document import order, stated_sentiments
 from pipeline.index.query import FACETS
 
 PATHS = {"sentiment": "sentiment.label"}
@@ -25,7 +25,6 @@ def encode(article: EnrichedArticle) -> bytes:
         return _encoder.encode(article)
     own = {
         "stated_sentiments": stated_sentiments(article),
-        "names": suggestions(article),
         "order": order(article),
     }
     return _encoder.encode(article)[:-1] + b"," + _encoder.encode(own)[1:]

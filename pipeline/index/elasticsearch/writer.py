@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -13,6 +12,7 @@ import elastic_transport
 import elasticsearch
 import msgspec
 from elasticsearch import Elasticsearch
+from isal import isal_zlib
 
 from pipeline.article import MAX_ID_BYTES, EnrichedArticle
 from pipeline.errors import Rejected
@@ -35,7 +35,7 @@ _HEADERS = {
     "content-type": _JSON,
     "content-encoding": "gzip",
 }
-_GZIP = 16 + zlib.MAX_WBITS
+_GZIP = 16 + isal_zlib.MAX_WBITS
 _UNKNOWN_FIELD = "strict_dynamic_mapping_exception"
 """We write only fields that the template maps: an index without one is of an older release."""
 
@@ -159,7 +159,7 @@ class ElasticsearchWriter:
         return request
 
     def _send(self, documents: Sequence[_Document]) -> _Answer:
-        packer = zlib.compressobj(level=1, wbits=_GZIP)
+        packer = isal_zlib.compressobj(level=2, wbits=_GZIP)
         body = packer.compress(b"".join(document.lines for document in documents)) + packer.flush()
         try:
             answer = self._client.perform_request(
