@@ -9,8 +9,8 @@ install: .venv/installed            ## .venv with the pinned packages and the ne
 demo: install                       ## the whole pipeline on the bundled samples
 	$(BIN)/newsloom demo
 
-test: .venv/installed-dev           ## all tests
-	$(BIN)/python -m pytest
+test: .venv/installed-dev           ## all tests, two files at a time
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 faults: .venv/installed-dev         ## killed processes, stopped servers: many more rounds than `make test`
 	NEWSLOOM_KILLS=20 $(BIN)/python -m pytest --timeout 3000 tests/faults

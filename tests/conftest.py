@@ -16,6 +16,15 @@ ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "pipeline" / "samples"
 GOLDEN = SAMPLES / "stocktwits-2025-07-17.txt"
 
+LONGEST = ("faults", "deploy", "servers", "contract")
+"""The folders whose tests take longest: they go first, so that two processes end together."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Orders tests by how long their folders take."""
+    order = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.parent.name, len(order)))
+
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:

@@ -15,7 +15,7 @@ from pipeline.config import Settings
 from pipeline.doctor.finding import MAX_SKEW, Finding, ok, problem, warning
 from pipeline.errors import ConfigurationError, NewsloomError
 from pipeline.log.kafka import committed_and_end
-from pipeline.log.kafka_client import administrating, errors_named, servers_of
+from pipeline.log.kafka_client import administrating, servers_of
 from pipeline.log.kafka_groups import members
 from pipeline.log.kafka_topics import TopicChange, partition_count, setup_topics
 from pipeline.maintenance import ENRICHERS
