@@ -99,6 +99,7 @@ class _Worker(Generic[Item, Result]):
         self.ready = False
         self.task: _Task[Item, Result] | None = None
         self.deadline = float("inf")
+        self._sender: threading.Thread | None = None
 
     def send(self, items: Sequence[Item]) -> None:
         """Hands the process a batch; waits for it only in a thread: it may have been stopped."""
@@ -106,7 +107,8 @@ class _Worker(Generic[Item, Result]):
         if len(packed) <= SENT_AT_ONCE:
             self._send(packed)
         else:
-            threading.Thread(target=self._send, args=(packed,), daemon=True).start()
+            self._sender = threading.Thread(target=self._send, args=(packed,), daemon=True)
+            self._sender.start()
 
     def _send(self, packed: bytes) -> None:
         # A worker that has just died is replaced when its end is seen.
@@ -116,6 +118,8 @@ class _Worker(Generic[Item, Result]):
     def end(self) -> None:
         self.process.kill()
         self.process.join()
+        if self._sender is not None:
+            self._sender.join()  # nobody reads any more, so it ends; it needs the connection
         self.connection.close()
 
 

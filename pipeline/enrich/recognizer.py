@@ -1,4 +1,4 @@
-"""Finds named spans in English text with the `ner` of spaCy's `en_core_web_sm` alone."""
+"""Finds named spans in English text with the `ner` of spaCy's `en_core_web_sm`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from importlib.metadata import version
 from typing import TYPE_CHECKING, NamedTuple
+
+from pipeline.enrich.fast_ner import FastNER
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -53,6 +55,10 @@ class Recognizer:
         )
         return model
 
+    @cached_property
+    def _ner(self) -> FastNER:
+        return FastNER(self._nlp)
+
     def recognize(self, texts: Sequence[str]) -> list[list[Span]]:
         """The spans of each text, in order, not overlapping. No text raises."""
         found: list[list[Span]] = [[] for _ in texts]
@@ -63,11 +69,15 @@ class Recognizer:
         ]
         # What spaCy learns of new words is forgotten after each batch; it would grow for ever.
         with self._nlp.memory_zone():
-            for doc, (number, offset) in self._nlp.pipe(pieces, as_tuples=True, batch_size=BATCH):
-                found[number] += [
-                    Span(offset + entity.start_char, offset + entity.end_char, entity.label_)
-                    for entity in doc.ents
-                ]
+            for first in range(0, len(pieces), BATCH):
+                batch = pieces[first : first + BATCH]
+                docs = [self._nlp.make_doc(chunk) for chunk, _ in batch]
+                for doc, spans, (_, place) in zip(docs, self._ner(docs), batch, strict=True):
+                    number, offset = place
+                    for span in spans:
+                        start, end = doc[span.start].idx, doc[span.end - 1].idx
+                        end += len(doc[span.end - 1])
+                        found[number].append(Span(offset + start, offset + end, span.label))
         return found
 
 

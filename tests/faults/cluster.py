@@ -63,12 +63,14 @@ class Cluster:
         self._folder = folder
         self._environment = {"NEWSLOOM_LOG": broker.url, "NEWSLOOM_PROCESSES": "2", **environment}
         self._started: list[subprocess.Popen[bytes]] = []
+        self._logs: list[KafkaLog] = []
         empty_topics(broker, partitions=PARTITIONS)
 
     @property
     def log(self) -> KafkaLog:
-        """A log of its own for each user, as threads need it."""
-        return KafkaLog([self.broker.address])
+        """A log of its own for each user, as threads need it; at the end all are closed."""
+        self._logs.append(KafkaLog([self.broker.address]))
+        return self._logs[-1]
 
     def start(self, *command: str | Path, **environment: str) -> subprocess.Popen[bytes]:
         """Starts a process; its output is in a file that a failed test shows."""
@@ -92,6 +94,8 @@ class Cluster:
         """Ends all that was started, and prints what it said."""
         for process in self._started:
             kill(process)
+        for log in self._logs:
+            log.close()
         for path in sorted(self._folder.glob("process-*.log")):
             print(f"--- {path.name}\n{path.read_text(errors='replace')[-3000:]}")
 

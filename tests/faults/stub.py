@@ -22,6 +22,9 @@ from pipeline.workers import Workers
 
 SECONDS_EACH = float(os.environ.get("STUB_SECONDS", "0.001"))
 
+OF_A_NEWER_RELEASE = {"reading_minutes": 3, "events": [{"kind": "merger", "certain": True}]}
+"""Fields that this release does not know; they are added where STUB_NEWER is set."""
+
 
 def load() -> Callable[[Sequence[bytes]], list[Result]]:
     return lambda values: [_enrich(value) for value in values]
@@ -74,8 +77,10 @@ def _enrich(value: bytes) -> Result:
             bytearray(10_000_000_000)
         case "raise":
             raise ValueError("poison")
-    article = labelled(raw)
-    return EnrichedRecord(raw.id, raw.revision, msgspec.json.encode(article))
+    value = msgspec.json.encode(labelled(raw))
+    if "STUB_NEWER" in os.environ:
+        value = msgspec.json.encode(msgspec.json.decode(value) | OF_A_NEWER_RELEASE)
+    return EnrichedRecord(raw.id, raw.revision, value)
 
 
 if __name__ == "__main__":

@@ -267,10 +267,11 @@ def test_a_mapping_conflict_makes_dead_letters_that_can_be_sent_back_when_it_is_
     assert dead(on_servers) == []
 
 
-def test_an_oversized_document_is_a_dead_letter_and_stops_nobody(on_servers: Settings) -> None:
-    # The document has each name twice more, for suggestions.
-    names = [f"{number:06} " + "x" * 500 for number in range(8_000)]
-    large = enriched("large", people=names)
+def test_an_oversized_document_is_a_dead_letter_and_stops_nobody(
+    on_servers: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.index.elasticsearch.writer.MAX_REQUEST_BYTES", 3_000_000)
+    large = enriched("large", text="A long story. " * 250_000)
     publish(on_servers, [*articles(20), large, enriched("last")])
     drain(on_servers)
     assert dead(on_servers) == [("large", "document_too_large")]

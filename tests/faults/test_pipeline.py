@@ -21,7 +21,7 @@ from pipeline.config import Settings
 from pipeline.log.kafka import committed_and_end
 from pipeline.sink import GROUP
 from pipeline.sources.generator import generate
-from tests.faults.articles import article
+from tests.faults.articles import article, articles
 from tests.faults.cluster import NEWSLOOM, PARTITIONS, Cluster, kill, wait_for
 from tests.faults.conftest import ROUNDS
 from tests.faults.test_kills import children_of, documents, short
@@ -108,6 +108,24 @@ def test_killing_producers_workers_and_sinks_loses_and_doubles_nothing(
     cluster.compact()
     assert cluster.start(*NEWSLOOM, "reindex").wait(120) == 0
     assert documents(settings) == undisturbed
+
+
+def test_a_worker_of_a_newer_release_before_its_sink_makes_no_dead_letters(
+    cluster: Cluster, settings: Settings
+) -> None:
+    cluster.start(*NEWSLOOM, "sink")
+    older = cluster.worker()
+    with cluster.feeding(articles(), each=0.4, whole=False):
+        wait_for(lambda: cluster.committed() > 200)
+        cluster.worker(STUB_NEWER="yes")
+        older.terminate()
+        assert older.wait(30) == 0
+        cluster.goes_on(300)
+    wait_for(lambda: indexed(cluster))
+    cluster.check()
+    newer = [m for m in cluster.messages(ARTICLES_ENRICHED) if b'"reading_minutes"' in m.value]
+    assert len(newer) > 200
+    assert documents(settings).keys() == cluster.accepted.keys()
 
 
 def test_memory_of_worker_and_sink_stays_flat(cluster: Cluster) -> None:

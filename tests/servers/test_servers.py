@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -172,7 +173,8 @@ def test_both_servers_run_by_hand_set_up_until_they_are_told_to_end(
         shown = [both.stdout.readline().decode() for _ in range(2)]
         log, index = (line.strip().partition("=")[2] for line in shown)
         settings = Settings(log=log, index=index)
-        assert list(messages(open_log(settings), ARTICLES_RAW)) == []
+        with closing(open_log(settings)) as opened:
+            assert list(messages(opened, ARTICLES_RAW)) == []
         assert open_index(settings).count() == 0
         both.send_signal(signal.SIGINT)
         assert both.wait(60) == 0

@@ -1,0 +1,387 @@
+"""The entities of a spaCy pipeline's `ner`, found in a fraction of its time.
+
+spaCy's recogniser walks over a text token by token and asks for each of its 74 actions whether it
+is allowed and how it scores. But while no entity is open, the scores depend on the token alone:
+they are one matrix product for all tokens of a batch. Only inside an entity a step depends on the
+one before, and just two actions are allowed there, In and Last of the entity's own label. So every
+token that could begin an entity is followed to that entity's end, all of them side by side, and a
+walk over those spans takes the ones that spaCy would take.
+
+The vectors of tokens depend on their neighbours, and are computed as spaCy does, by whole
+batches; what depends on a word alone is kept. spaCy is the oracle of the tests: the same
+entities, on any text and at any size of a batch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from blis.py import gemm
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+    from spacy.tokens import Doc
+    from thinc.api import Model
+
+Floats = npt.NDArray[np.float32]
+Numbers = npt.NDArray[np.intp]
+Product = Callable[[Floats, Floats, Floats], None]
+"""Writes the product of its first two arguments into the third."""
+
+MOST_TOKENS = 8_000
+"""Tokens that are looked at together, unless a document has more: 20 MB."""
+
+MOST_WORDS = 20_000
+"""Words whose vectors are kept: 10 MB."""
+
+_ARCHITECTURE = "spacy.TransitionBasedParser.v2 over spacy.MultiHashEmbed and MaxoutWindowEncoder"
+
+
+class TokenSpan(NamedTuple):
+    """Tokens `start` to `end`, which is exclusive, and their label."""
+
+    start: int
+    end: int
+    label: str
+
+
+class _Maxout(NamedTuple):
+    """A window of tokens to one vector: the largest of a few linear maps, normalised.
+
+    Attributes:
+        weights: (window × width, pieces × width), the pieces one behind the other.
+        bias: (pieces × width,)
+        scale: (width,), of the normalisation.
+        shift: (width,)
+    """
+
+    weights: Floats
+    bias: Floats
+    scale: Floats
+    shift: Floats
+
+
+class _Actions(NamedTuple):
+    """The numbers of the actions, by the place of their label in `labels`.
+
+    Attributes:
+        labels: the labels of entities.
+        kind: for each action 0 where no open state allows it, else one of B, U, O.
+        label: for each action the place of its label.
+        inside: for each label its In.
+        last: for each label its Last.
+    """
+
+    labels: list[str]
+    kind: npt.NDArray[np.uint8]
+    label: Numbers
+    inside: Numbers
+    last: Numbers
+
+
+_BEGIN, _UNIT, _OUT = 1, 2, 3
+
+
+class FastNER:
+    """Finds what a pipeline's `ner` finds in documents that are tokenised and no more.
+
+    Args:
+        nlp: the pipeline.
+        name: of its entity recogniser.
+
+    Raises:
+        ValueError: the recogniser is of another architecture.
+    """
+
+    def __init__(self, nlp: Language, name: str = "ner") -> None:
+        ner: Any = nlp.get_pipe(name)
+        tok2vec, lower, upper = _parts(ner.model)
+        embedding, encoder, project = _parts_of_vectors(tok2vec)
+        self._attributes, self._embed = _embedding(embedding)
+        self._layers = [_maxout(layer) for layer in encoder]
+        self._product = _fastest(self._layers[0].weights)
+        self._pad = len(self._layers)
+        self._width = self._layers[0].scale.size
+        self._project = (_transposed(project.get_param("W")), _floats(project.get_param("b")))
+        self._actions = _actions(ner.moves)
+        # (features, hidden, pieces, width): to one matrix for each feature, pieces in blocks.
+        weights = _floats(lower.get_param("W"))
+        features, hidden, pieces, _ = weights.shape
+        if features != 3:
+            raise ValueError(f"only {_ARCHITECTURE} can be read")
+        self._pieces = pieces
+        self._features = [
+            np.ascontiguousarray(weights[f].transpose(2, 1, 0).reshape(-1, pieces * hidden))
+            for f in range(features)
+        ]
+        pad = _floats(lower.get_param("pad"))[0].transpose(0, 2, 1).reshape(features, -1)
+        self._bias = np.ascontiguousarray(_floats(lower.get_param("b")).T).reshape(-1)
+        self._closed_bias = self._bias + pad[1] + pad[2]
+        self._upper = (_floats(upper.get_param("W")), _floats(upper.get_param("b")))
+        self._never = self._actions.kind == 0
+        for unseen in ner.model.attrs.get("unseen_classes") or ():
+            self._never[unseen] = True
+        self._only_out = self._actions.kind != _OUT
+        self._no_begin = self._never | (self._actions.kind == _BEGIN)
+        self._places: dict[bytes, int] = {}
+        self._words = np.empty((1024, self._width), np.float32)
+
+    def __call__(self, docs: Sequence[Doc]) -> list[list[TokenSpan]]:
+        """The entities of each document, in order."""
+        found: list[list[TokenSpan]] = []
+        batch: list[Doc] = []
+        tokens = 0
+        for doc in docs:
+            if batch and tokens + len(doc) > MOST_TOKENS:
+                found += self._batch(batch)
+                batch, tokens = [], 0
+            batch.append(doc)
+            tokens += len(doc)
+        return found + self._batch(batch)
+
+    def _batch(self, docs: Sequence[Doc]) -> list[list[TokenSpan]]:
+        lengths = [len(doc) for doc in docs]
+        found: list[list[TokenSpan]] = [[] for _ in docs]
+        if not any(lengths):
+            return found
+        attributes = np.concatenate([doc.to_array(self._attributes) for doc in docs])
+        spaces = np.concatenate([doc.to_array(["IS_SPACE"]).ravel() for doc in docs]) > 0
+        vectors = self._vectors(self._embedded(attributes), lengths)
+        ends = np.cumsum(lengths)
+        last = np.zeros(len(spaces), bool)
+        last[ends[np.asarray(lengths) > 0] - 1] = True
+        for number, span in self._spans(vectors, spaces, last, ends):
+            found[number].append(span)
+        return found
+
+    def _embedded(self, attributes: npt.NDArray[np.uint64]) -> Floats:
+        """The vectors of words (words, width), each computed once."""
+        rows = np.ascontiguousarray(attributes)
+        size = rows.itemsize * rows.shape[1]
+        raw = rows.tobytes()
+        keys = [raw[at : at + size] for at in range(0, len(raw), size)]
+        places = self._places
+        if len(places) > MOST_WORDS:
+            places.clear()
+        new: dict[bytes, int] = {}
+        for number, key in enumerate(keys):
+            if key not in places and key not in new:
+                new[key] = number
+        if new:
+            begin = len(places)
+            for place, key in enumerate(new, begin):
+                places[key] = place
+            while len(places) > len(self._words):
+                self._words = np.concatenate([self._words, np.empty_like(self._words)])
+            self._words[begin : len(places)] = self._embed(rows[list(new.values())])
+        return self._words[[places[key] for key in keys]]
+
+    def _vectors(self, words: Floats, lengths: Sequence[int]) -> Floats:
+        """What the recogniser sees of each token (tokens, hidden): itself and its neighbours."""
+        pad, width = self._pad, self._width
+        rows = np.zeros((len(words) + pad * (len(lengths) + 1), width), np.float32)
+        # Where the tokens stand: rows of zeros before each document and behind the last.
+        number = np.repeat(np.arange(1, len(lengths) + 1), lengths)
+        places = np.arange(len(words)) + pad * number
+        rows[places] = words
+        window = np.zeros((len(rows), 3 * width), np.float32)
+        hidden = np.empty((len(rows), self._layers[0].bias.size), np.float32)
+        for layer in self._layers:
+            window[1:, :width] = rows[:-1]
+            window[:, width : 2 * width] = rows
+            window[:-1, 2 * width :] = rows[1:]
+            self._product(window, layer.weights, hidden)
+            hidden += layer.bias
+            rows += _normalized(_largest(hidden, width), layer)
+        weights, bias = self._project
+        vectors: Floats = rows[places] @ weights + bias
+        return vectors
+
+    def _spans(
+        self,
+        vectors: Floats,
+        spaces: npt.NDArray[np.bool_],
+        last: npt.NDArray[np.bool_],
+        ends: Numbers,
+    ) -> Iterator[tuple[int, TokenSpan]]:
+        """The spans of all documents in order, each with its document's number."""
+        actions = self._actions
+        at_token = vectors @ self._features[0]
+        scores = self._scores(at_token + self._closed_bias) @ self._upper[0].T + self._upper[1]
+        scores[:, self._never] = -np.inf
+        scores[np.ix_(last, self._no_begin)] = -np.inf
+        scores[np.ix_(spaces, self._only_out)] = -np.inf
+        best = scores.argmax(axis=1)
+        kinds = actions.kind[best]
+        starts = np.flatnonzero(kinds != _OUT)
+        labels = actions.label[best[starts]]
+        stops = starts + 1
+        begins = np.flatnonzero(kinds[starts] == _BEGIN)
+        stops[begins] = self._followed(vectors, at_token, last, starts[begins], labels[begins])
+        begin_of = np.concatenate([[0], ends[:-1]])
+        documents = np.searchsorted(ends, starts, side="right")
+        free = 0
+        for document, start, stop, label in zip(
+            documents.tolist(), starts.tolist(), stops.tolist(), labels.tolist(), strict=True
+        ):
+            if start >= free:
+                free = stop
+                first = int(begin_of[document])
+                yield document, TokenSpan(start - first, stop - first, actions.labels[label])
+
+    def _followed(
+        self,
+        vectors: Floats,
+        at_token: Floats,
+        last: npt.NDArray[np.bool_],
+        starts: Numbers,
+        labels: Numbers,
+    ) -> Numbers:
+        """Where entities that begin at some tokens end, exclusive; all are followed at a time."""
+        stops = np.empty_like(starts)
+        weights, bias = self._upper
+        first = vectors[starts] @ self._features[1] + self._bias
+        differs = weights[self._actions.inside] - weights[self._actions.last]
+        beyond = bias[self._actions.inside] - bias[self._actions.last]
+        open_, tokens = np.arange(len(starts)), starts + 1
+        while len(open_):
+            state = first[open_] + at_token[tokens] + vectors[tokens - 1] @ self._features[2]
+            kind = labels[open_]
+            more = np.einsum("ij,ij->i", self._scores(state), differs[kind]) + beyond[kind] >= 0
+            more &= ~last[tokens]
+            stops[open_[~more]] = tokens[~more] + 1
+            open_, tokens = open_[more], tokens[more] + 1
+        return stops
+
+    def _scores(self, features: Floats) -> Floats:
+        """The hidden layer (states, hidden) from the sums of features, their pieces in blocks."""
+        return _largest(features, features.shape[1] // self._pieces)
+
+
+def _fastest(weights: Floats) -> Product:
+    """The faster of two libraries: on some processors one, on others the other, up to 3 times."""
+    rows = np.ones((500, len(weights)), np.float32)
+    out = np.empty((500, weights.shape[1]), np.float32)
+
+    def seconds(product: Product) -> float:
+        times = []
+        for _ in range(5):
+            begin = time.perf_counter()
+            product(rows, weights, out)
+            times.append(time.perf_counter() - begin)
+        return min(times)
+
+    return min((_by_numpy, _by_blis), key=seconds)
+
+
+def _by_numpy(rows: Floats, weights: Floats, out: Floats) -> None:
+    np.matmul(rows, weights, out=out)
+
+
+def _by_blis(rows: Floats, weights: Floats, out: Floats) -> None:
+    gemm(rows, weights, out=out, beta=0.0)  # of itself it adds to what is there
+
+
+def _largest(pieces: Floats, width: int) -> Floats:
+    """The largest of the pieces, which stand one behind the other (rows, pieces × width)."""
+    largest = np.maximum(pieces[:, :width], pieces[:, width : 2 * width])
+    for begin in range(2 * width, pieces.shape[1], width):
+        np.maximum(largest, pieces[:, begin : begin + width], out=largest)
+    return largest
+
+
+def _normalized(rows: Floats, layer: _Maxout) -> Floats:
+    """Rows of mean 0 and variance 1, scaled and shifted; in place."""
+    width = rows.shape[1]
+    rows -= rows @ np.full((width, 1), 1 / width, np.float32)
+    variance = np.einsum("ij,ij->i", rows, rows) / np.float32(width) + np.float32(1e-8)
+    rows *= (1 / np.sqrt(variance))[:, None]
+    rows *= layer.scale
+    rows += layer.shift
+    return rows
+
+
+def _floats(values: Any) -> Floats:
+    return np.ascontiguousarray(values, dtype=np.float32)
+
+
+def _transposed(values: Any) -> Floats:
+    return np.ascontiguousarray(_floats(values).T)
+
+
+def _parts(model: Model[Any, Any]) -> Sequence[Model[Any, Any]]:
+    """The vectors of tokens, and the two layers above them."""
+    if len(model.layers) != 3 or not model.attrs.get("has_upper"):
+        raise ValueError(f"only {_ARCHITECTURE} can be read")
+    return model.layers
+
+
+def _parts_of_vectors(
+    tok2vec: Model[Any, Any],
+) -> tuple[Model[Any, Any], Sequence[Model[Any, Any]], Model[Any, Any]]:
+    """The embedding of words, the layers over windows of tokens, and the last, linear map."""
+    try:
+        embed_encode, _, project = tok2vec.layers
+        embedding, encoder = embed_encode.layers
+        chain = encoder.layers[0]
+        layers = (
+            chain.layers
+            if all(layer.name.startswith("residual") for layer in chain.layers)
+            else [chain]
+        )
+    except (ValueError, IndexError) as error:
+        raise ValueError(f"only {_ARCHITECTURE} can be read") from error
+    return embedding, layers, project
+
+
+def _embedding(embedding: Model[Any, Any]) -> tuple[list[int | str], Any]:
+    """The attributes of a token that its vector depends on, and what computes it from them."""
+    try:
+        extract, _, hashes, mix, _ = embedding.layers
+        columns = extract.attrs["columns"]
+    except (ValueError, KeyError) as error:
+        raise ValueError(f"only {_ARCHITECTURE} can be read") from error
+    inner, outer = hashes.layers[0], mix.layers[0]
+    return (
+        list(columns),
+        lambda attributes: outer.predict(inner.predict(attributes)),
+    )
+
+
+def _maxout(residual: Model[Any, Any]) -> _Maxout:
+    window, maxout, norm = (
+        next(part for part in residual.walk() if part.name == name)
+        for name in ("expand_window", "maxout", "layernorm")
+    )
+    if window.attrs["window_size"] != 1:
+        raise ValueError("only windows of one token to each side can be read")
+    weights = _floats(maxout.get_param("W"))
+    return _Maxout(
+        np.ascontiguousarray(weights.transpose(2, 1, 0).reshape(weights.shape[2], -1)),
+        np.ascontiguousarray(_floats(maxout.get_param("b")).T).reshape(-1),
+        _floats(norm.get_param("G")),
+        _floats(norm.get_param("b")),
+    )
+
+
+def _actions(moves: Any) -> _Actions:
+    names = [moves.get_class_name(number) for number in range(moves.n_moves)]
+    parts = [name.partition("-") for name in names]
+    labels = sorted({label for _, _, label in parts if label})
+    places = {label: place for place, label in enumerate(labels)}
+    kinds = {"B": _BEGIN, "U": _UNIT, "O": _OUT}
+    # One action is "U-" without a label: it is allowed for tokens that were blocked before.
+    return _Actions(
+        labels,
+        np.array(
+            [kinds.get(kind, 0) if label or kind == "O" else 0 for kind, _, label in parts],
+            np.uint8,
+        ),
+        np.array([places.get(label, 0) for _, _, label in parts], np.intp),
+        np.array([names.index(f"I-{label}") for label in labels], np.intp),
+        np.array([names.index(f"L-{label}") for label in labels], np.intp),
+    )
