@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import resource
 import signal
 import threading
@@ -91,6 +92,8 @@ class _Worker(Generic[Item, Result]):
     def __init__(
         self, load: Callable[[], Callable[[Sequence[Item]], list[Result]]], megabytes: int | None
     ) -> None:
+        # There is a process for each core: threads of numpy's own would be in each other's way.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=_run, args=(theirs, load, megabytes), daemon=True)
