@@ -1,6 +1,21 @@
-"""All benchmarks that need no data of others: `python -m benchmarks`."""
+"""All benchmarks that need no data of others: `python -m benchmarks`.
 
-from benchmarks import enrichment, storage
+Those with a broker and an index of their own need a JDK 21 or newer and Maven, and are left out, with
+a word, where these can't be had.
+"""
 
-enrichment.main()
-storage.main()
+from collections.abc import Callable
+
+from benchmarks import enrichment, kafka, pipeline, sink, storage
+from tests.servers.processes import Missing
+
+ALONE: list[Callable[[], None]] = [enrichment.main, storage.main]
+WITH_SERVERS: list[Callable[[], None]] = [kafka.main, sink.main, pipeline.main]
+
+for run in ALONE:
+    run()
+try:
+    for run in WITH_SERVERS:
+        run()
+except Missing as error:
+    print(f"MEASURED LESS: {error}")

@@ -211,7 +211,7 @@ class FastNER:
         """The spans of all documents in order, each with its document's number."""
         actions = self._actions
         at_token = vectors @ self._features[0]
-        scores = self._scores(at_token + self._closed_bias) @ self._upper[0].T + self._upper[1]
+        scores = self._hidden(at_token + self._closed_bias) @ self._upper[0].T + self._upper[1]
         scores[:, self._never] = -np.inf
         scores[np.ix_(last, self._no_begin)] = -np.inf
         scores[np.ix_(spaces, self._only_out)] = -np.inf
@@ -251,13 +251,13 @@ class FastNER:
         while len(open_):
             state = first[open_] + at_token[tokens] + vectors[tokens - 1] @ self._features[2]
             kind = labels[open_]
-            more = np.einsum("ij,ij->i", self._scores(state), differs[kind]) + beyond[kind] >= 0
+            more = np.einsum("ij,ij->i", self._hidden(state), differs[kind]) + beyond[kind] >= 0
             more &= ~last[tokens]
             stops[open_[~more]] = tokens[~more] + 1
             open_, tokens = open_[more], tokens[more] + 1
         return stops
 
-    def _scores(self, features: Floats) -> Floats:
+    def _hidden(self, features: Floats) -> Floats:
         """The hidden layer (states, hidden) from the sums of features, their pieces in blocks."""
         return _largest(features, features.shape[1] // self._pieces)
 
