@@ -1,7 +1,7 @@
 """All benchmarks that need no data of others: `python -m benchmarks`.
 
-Those with a broker and an index of their own need a JDK 21 or newer and Maven, and are left out, with
-a word, where these can't be had.
+Those with a broker and an index of their own need a JDK 21 or newer and Maven, and are left out,
+with a word, where these can't be had.
 """
 
 from collections.abc import Callable
