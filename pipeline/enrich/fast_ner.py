@@ -110,16 +110,13 @@ class FastNER:
         self._actions = _actions(ner.moves)
         # (features, hidden, pieces, width): to one matrix for each feature, pieces in blocks.
         weights = _floats(lower.get_param("W"))
-        features, hidden, pieces, _ = weights.shape
+        features, _, pieces, _ = weights.shape
         if features != 3:
             raise ValueError(f"only {_ARCHITECTURE} can be read")
         self._pieces = pieces
-        self._features = [
-            np.ascontiguousarray(weights[f].transpose(2, 1, 0).reshape(-1, pieces * hidden))
-            for f in range(features)
-        ]
+        self._features = [_weights_in_blocks(of_feature) for of_feature in weights]
         pad = _floats(lower.get_param("pad"))[0].transpose(0, 2, 1).reshape(features, -1)
-        self._bias = np.ascontiguousarray(_floats(lower.get_param("b")).T).reshape(-1)
+        self._bias = _bias_in_blocks(lower.get_param("b"))
         self._closed_bias = self._bias + pad[1] + pad[2]
         self._upper = (_floats(upper.get_param("W")), _floats(upper.get_param("b")))
         self._never = self._actions.kind == 0
@@ -313,6 +310,17 @@ def _transposed(values: Any) -> Floats:
     return np.ascontiguousarray(_floats(values).T)
 
 
+def _weights_in_blocks(weights: Any) -> Floats:
+    """From (outputs, pieces, inputs) to (inputs, pieces × outputs), the pieces in blocks."""
+    turned = _transposed(weights)
+    return turned.reshape(len(turned), -1)
+
+
+def _bias_in_blocks(bias: Any) -> Floats:
+    """From (outputs, pieces) to (pieces × outputs,), the pieces in blocks."""
+    return _transposed(bias).reshape(-1)
+
+
 def _parts(model: Model[Any, Any]) -> Sequence[Model[Any, Any]]:
     """The vectors of tokens, and the two layers above them."""
     if len(model.layers) != 3 or not model.attrs.get("has_upper"):
@@ -359,10 +367,9 @@ def _maxout(residual: Model[Any, Any]) -> _Maxout:
     )
     if window.attrs["window_size"] != 1:
         raise ValueError("only windows of one token to each side can be read")
-    weights = _floats(maxout.get_param("W"))
     return _Maxout(
-        np.ascontiguousarray(weights.transpose(2, 1, 0).reshape(weights.shape[2], -1)),
-        np.ascontiguousarray(_floats(maxout.get_param("b")).T).reshape(-1),
+        _weights_in_blocks(maxout.get_param("W")),
+        _bias_in_blocks(maxout.get_param("b")),
         _floats(norm.get_param("G")),
         _floats(norm.get_param("b")),
     )
