@@ -108,10 +108,10 @@ class Sink:
             try:
                 self._consumer = self._join(log)
                 while self._consumer and not self._stopping.is_set():
-                    idle = self._advance(self._consumer, delivery)
+                    drained = self._advance(self._consumer, delivery, drain=drain)
                     if tick is not None:
                         tick(self.counts)
-                    if drain and idle:
+                    if drained:
                         break
                 if self._consumer:
                     self._finish(self._consumer, delivery)
@@ -135,15 +135,22 @@ class Sink:
                 return consumer
         return None
 
-    def _advance(self, consumer: KafkaConsumption, delivery: Delivery[Message]) -> bool:
-        """Takes what there is to take, commits what is settled; gives whether nothing is left."""
+    def _advance(
+        self, consumer: KafkaConsumption, delivery: Delivery[Message], *, drain: bool
+    ) -> bool:
+        """Takes what there is to take, commits what is settled.
+
+        Returns:
+            Whether nothing is left; only looked at with `drain`.
+        """
         waits = pauses()
         while not self._stopping.is_set():
             try:
                 if self._kafka_trouble.waiting_for:
                     consumer.lag()
                     self._kafka_trouble.over()
-                return self._step(consumer, delivery)
+                idle = self._step(consumer, delivery)
+                return drain and idle and not consumer.lag()
             except Stopped:
                 break
             except StorageUnavailable as error:
@@ -152,16 +159,17 @@ class Sink:
         return False
 
     def _step(self, consumer: KafkaConsumption, delivery: Delivery[Message]) -> bool:
+        """Gives whether nothing came and nothing is in hand."""
         polled: Sequence[Message] = ()
         if not delivery.full:
             polled = consumer.poll(POLL, min(BATCH_SECONDS, delivery.due_in + 0.001))
             delivery.put(polled)
-        elif not self._note(delivery.done(SLICE_SECONDS)):
+        elif consumer.joining or not self._note(delivery.done(SLICE_SECONDS)):
             consumer.wait(SLICE_SECONDS)
         self._note(delivery.done())
         if not delivery.in_hand or time.monotonic() >= self._committed + COMMIT_SECONDS:
             self._commit(consumer)
-        return not polled and not delivery.in_hand and not consumer.lag()
+        return not polled and not delivery.in_hand
 
     def _finish(self, consumer: KafkaConsumption, delivery: Delivery[Message]) -> None:
         delivery.flush()

@@ -163,7 +163,15 @@ class KafkaLog:
 
 
 class KafkaConsumption(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Implements `pipeline.log.Consumer`; `partitions` are those that its group has given it."""
+    """Implements `pipeline.log.Consumer`.
+
+    Attributes:
+        partitions: those that its group has given it.
+        joining: its group is being divided. Only `poll` and `wait` see a division to its end, and
+            they have to follow one another closely: kafka-python forgets a division that ended
+            between two polls, and begins another one, for all members.
+        closed: it gives nothing any more.
+    """
 
     def __init__(
         self,
@@ -180,7 +188,7 @@ class KafkaConsumption(ConsumerRebalanceListener):  # type: ignore[misc]
         self.closed = False
         self.partitions: frozenset[int] = frozenset()
         self._done: dict[TopicPartition, int] = {}
-        self._joined = group is None
+        self.joining = group is not None
         self._answered = time.monotonic()
         with errors_named(servers, topic):
             self._consumer = connect_consumer(servers, group, from_end=from_end)
@@ -209,13 +217,14 @@ class KafkaConsumption(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """The group is divided anew: others may commit for these now."""
+        self.joining = True
         for place in revoked:
             self._done.pop(place, None)
         self.partitions = frozenset()
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """The division is done; it may have given us nothing."""
-        self._joined = True
+        self.joining = False
         self.partitions = frozenset(place.partition for place in assigned)
 
     def poll(self, limit: int, timeout: float) -> list[Message]:
@@ -223,7 +232,7 @@ class KafkaConsumption(ConsumerRebalanceListener):  # type: ignore[misc]
         deadline = time.monotonic() + (timeout or ANSWER_SECONDS)
         with errors_named(self._servers, self._topic):
             while True:
-                if not timeout and self._joined and not self._behind():
+                if not timeout and not self.joining and not self._behind():
                     return []
                 wait = min(SLICE_SECONDS, deadline - time.monotonic())
                 if wait <= 0:
@@ -278,7 +287,7 @@ class KafkaConsumption(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._consumer.resume(*self._consumer.paused())
 
     def lag(self) -> int:
-        """See `Consumer.lag`; before the first poll of a group, what stands behind its commits.
+        """See `Consumer.lag`; while the group is being divided, what stands behind its commits.
 
         Records that compaction has removed count too.
         """
@@ -304,13 +313,18 @@ class KafkaConsumption(ConsumerRebalanceListener):  # type: ignore[misc]
         self._consumer.close(autocommit=False, timeout_ms=ANSWER_SECONDS * 1000)
 
     def _behind(self) -> int:
-        places = list(self._consumer.assignment()) if self._joined else self._all
-        if not places:
+        if self.joining and self._group is not None:
+            # Our own questions to the group's coordinator would stand behind that of joining.
+            committed, end = committed_and_end(self._servers, self._group, self._all)
+            behind = end - committed
+        elif places := list(self._consumer.assignment()):
+            ends = _offsets(self._consumer.end_offsets, places)
+            starts = self._positions(places)
+            behind = sum(max(ends[place] - starts[place], 0) for place in places)
+        else:
             return 0
-        ends = _offsets(self._consumer.end_offsets, places)
-        starts = self._positions(places) if self._joined else _committed(self._consumer, places)
         self._answered = time.monotonic()
-        return sum(max(ends[place] - starts[place], 0) for place in places)
+        return behind
 
     def _positions(self, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         found = {p: self._consumer.position(p, timeout_ms=ANSWER_SECONDS * 1000) for p in places}
