@@ -90,7 +90,7 @@ def connect_consumer(
     servers: Sequence[str], group: str | None = None, *, from_end: bool = False
 ) -> KafkaConsumer:
     """A consumer that commits only when told; a new group begins at the beginning or end."""
-    return _connected(
+    consumer = _connected(
         KafkaConsumer,
         servers,
         allow_auto_create_topics=False,
@@ -106,6 +106,12 @@ def connect_consumer(
         max_partition_fetch_bytes=MAX_REQUEST_BYTES,
         auto_offset_reset="latest" if from_end else "earliest",
     )
+    coordinator = consumer._coordinator  # noqa: SLF001
+    need_rejoin = coordinator.need_rejoin
+    # A leader that sees new partitions joins again; of itself (3.0.12) it gives that up when a poll
+    # ends meanwhile, and then neither fetches nor sends heartbeats any more.
+    coordinator.need_rejoin = lambda: coordinator.rejoining or need_rejoin()
+    return consumer
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from pipeline.errors import ConfigurationError, StorageUnavailable, Terminal
 from pipeline.log import Consumer, Message, Record, open_log
 from pipeline.log.dead import bury, find, letters, readable, retry
 from pipeline.log.kafka import KafkaConsumption, KafkaLog, _bounded
-from pipeline.log.kafka_client import servers_of
+from pipeline.log.kafka_client import administrating, servers_of
 from pipeline.log.kafka_topics import ALL_TOPICS, TopicChange, partition_count, setup_topics
 from tests.servers.fixtures import running
 from tests.servers.kafka import KafkaBroker
@@ -116,6 +116,22 @@ def test_the_members_of_a_group_share_its_partitions(log: KafkaLog) -> None:
             keys |= {message.key for message in messages}
             member.commit(messages)
     assert all(found)
+
+
+def test_a_member_whose_polls_are_short_takes_part_in_a_division_that_new_partitions_cause(
+    broker: KafkaBroker, log: KafkaLog
+) -> None:
+    member = log.consume(ARTICLES_RAW, "group")
+    while not member.partitions:
+        member.poll(1, 0.1)
+    with administrating([broker.address], ARTICLES_RAW) as admin:
+        admin.create_partitions({ARTICLES_RAW: 2 * PARTITIONS})
+    deadline = time.monotonic() + 30
+    while len(member.partitions) < 2 * PARTITIONS:
+        assert time.monotonic() < deadline
+        if not member.joining:
+            member._consumer._client.cluster.request_update()  # it would look in five minutes
+        member.poll(1, 0.001)
 
 
 def test_a_commit_covers_every_partition_of_its_messages(log: KafkaLog) -> None:
