@@ -180,6 +180,8 @@ class Sink:
         except Stopped:
             logger.info("the index does not take what is in hand: the next sink begins with it")
         try:
+            while self._settled and consumer.joining and time.monotonic() < deadline:
+                consumer.wait(SLICE_SECONDS)
             self._commit(consumer)
         except StorageUnavailable as error:
             logger.warning("%s: what was not committed is done again", error)
@@ -190,6 +192,8 @@ class Sink:
         return bool(settled)
 
     def _commit(self, consumer: KafkaConsumption) -> None:
+        if consumer.joining:
+            return  # nothing is ours until the group is divided; then part of it may be ours again
         if self._settled:
             consumer.commit(list(self._settled.values()))
             self._settled.clear()
