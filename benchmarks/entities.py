@@ -17,7 +17,8 @@ from pathlib import Path
 
 from pipeline.article import Entity, TextField
 from pipeline.enrich.entities import find_entities, mask
-from pipeline.enrich.recognizer import Recognizer, Span
+from pipeline.enrich.fast_ner import Span
+from pipeline.enrich.recognizer import Recognizer
 from pipeline.enrich.tickers import find_tickers, symbol_of_company
 
 KINDS = ("person", "place", "organization")

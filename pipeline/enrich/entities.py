@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from pipeline.article import Entity, EntityType, Mention, TextField
+from pipeline.enrich.fast_ner import Span
 from pipeline.enrich.gazetteer import Known, lookup
 from pipeline.enrich.masking import mask
 from pipeline.enrich.organizations import (
@@ -24,7 +25,6 @@ from pipeline.enrich.organizations import (
 )
 from pipeline.enrich.page import Found, Page
 from pipeline.enrich.people import join_people, surnames
-from pipeline.enrich.recognizer import Span
 from pipeline.enrich.spans import is_office, parts, read_span
 from pipeline.enrich.words import (
     FUNCTION_WORDS,

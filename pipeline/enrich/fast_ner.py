@@ -22,9 +22,10 @@ import numpy as np
 import numpy.typing as npt
 from blis.py import gemm
 
+from pipeline.enrich.fast_tokens import FastTokenizer, Tokens
+
 if TYPE_CHECKING:
     from spacy.language import Language
-    from spacy.tokens import Doc
     from thinc.api import Model
 
 Floats = npt.NDArray[np.float32]
@@ -33,16 +34,13 @@ Product = Callable[[Floats, Floats, Floats], None]
 """Writes the product of its first two arguments into the third."""
 
 MOST_TOKENS = 8_000
-"""Tokens that are looked at together, unless a document has more: 20 MB."""
-
-MOST_WORDS = 20_000
-"""Words whose vectors are kept: 10 MB."""
+"""Tokens that are looked at together, unless a text has more: 20 MB."""
 
 _ARCHITECTURE = "spacy.TransitionBasedParser.v2 over spacy.MultiHashEmbed and MaxoutWindowEncoder"
 
 
-class TokenSpan(NamedTuple):
-    """Tokens `start` to `end`, which is exclusive, and their label."""
+class Span(NamedTuple):
+    """`text[start:end]`, in code points, and the recogniser's label (PERSON, ORG, GPE, …)."""
 
     start: int
     end: int
@@ -87,7 +85,7 @@ _BEGIN, _UNIT, _OUT = 1, 2, 3
 
 
 class FastNER:
-    """Finds what a pipeline's `ner` finds in documents that are tokenised and no more.
+    """Finds what a pipeline of a tokenizer and an `ner` finds.
 
     Args:
         nlp: the pipeline.
@@ -101,7 +99,7 @@ class FastNER:
         ner: Any = nlp.get_pipe(name)
         tok2vec, lower, upper = _parts(ner.model)
         embedding, encoder, project = _parts_of_vectors(tok2vec)
-        self._attributes, self._embed = _embedding(embedding)
+        attributes, self._embed = _embedding(embedding)
         self._layers = [_maxout(layer) for layer in encoder]
         self._product = _fastest(self._layers[0].weights)
         self._pad = len(self._layers)
@@ -124,58 +122,49 @@ class FastNER:
             self._never[unseen] = True
         self._only_out = self._actions.kind != _OUT
         self._no_begin = self._never | (self._actions.kind == _BEGIN)
-        self._places: dict[bytes, int] = {}
-        self._words = np.empty((1024, self._width), np.float32)
+        self._tokenizer = FastTokenizer(nlp, attributes)
+        self._words = np.empty((0, self._width), np.float32)
 
-    def __call__(self, docs: Sequence[Doc]) -> list[list[TokenSpan]]:
-        """The entities of each document, in order."""
-        found: list[list[TokenSpan]] = []
-        batch: list[Doc] = []
-        tokens = 0
-        for doc in docs:
-            if batch and tokens + len(doc) > MOST_TOKENS:
+    def __call__(self, texts: Sequence[str]) -> list[list[Span]]:
+        """The entities of each text, in order."""
+        found: list[list[Span]] = []
+        batch: list[Tokens] = []
+        count = 0
+        if self._tokenizer.is_full:
+            self._tokenizer.clear()
+            self._words = self._words[:0]
+        for tokens in self._tokenizer(texts):
+            if batch and count + len(tokens.words) > MOST_TOKENS:
                 found += self._batch(batch)
-                batch, tokens = [], 0
-            batch.append(doc)
-            tokens += len(doc)
+                batch, count = [], 0
+            batch.append(tokens)
+            count += len(tokens.words)
         return found + self._batch(batch)
 
-    def _batch(self, docs: Sequence[Doc]) -> list[list[TokenSpan]]:
-        lengths = [len(doc) for doc in docs]
-        found: list[list[TokenSpan]] = [[] for _ in docs]
+    def _batch(self, texts: Sequence[Tokens]) -> list[list[Span]]:
+        lengths = [len(tokens.words) for tokens in texts]
+        found: list[list[Span]] = [[] for _ in texts]
         if not any(lengths):
             return found
-        attributes = np.concatenate([doc.to_array(self._attributes) for doc in docs])
-        spaces = np.concatenate([doc.to_array(["IS_SPACE"]).ravel() for doc in docs]) > 0
-        vectors = self._vectors(self._embedded(attributes), lengths)
+        words = np.array([word for tokens in texts for word in tokens.words], np.intp)
+        vectors = self._vectors(self._embedded(words), lengths)
         ends = np.cumsum(lengths)
-        last = np.zeros(len(spaces), bool)
+        last = np.zeros(len(words), bool)
         last[ends[np.asarray(lengths) > 0] - 1] = True
-        for number, span in self._spans(vectors, spaces, last, ends):
-            found[number].append(span)
+        for number, start, end, label in self._spans(
+            vectors, self._tokenizer.is_space[words], last, ends
+        ):
+            tokens = texts[number]
+            found[number].append(Span(tokens.starts[start], tokens.ends[end - 1], label))
         return found
 
-    def _embedded(self, attributes: npt.NDArray[np.uint64]) -> Floats:
+    def _embedded(self, words: Numbers) -> Floats:
         """The vectors of words (words, width), each computed once."""
-        rows = np.ascontiguousarray(attributes)
-        size = rows.itemsize * rows.shape[1]
-        raw = rows.tobytes()
-        keys = [raw[at : at + size] for at in range(0, len(raw), size)]
-        places = self._places
-        if len(places) > MOST_WORDS:
-            places.clear()
-        new: dict[bytes, int] = {}
-        for number, key in enumerate(keys):
-            if key not in places and key not in new:
-                new[key] = number
-        if new:
-            begin = len(places)
-            for place, key in enumerate(new, begin):
-                places[key] = place
-            while len(places) > len(self._words):
-                self._words = np.concatenate([self._words, np.empty_like(self._words)])
-            self._words[begin : len(places)] = self._embed(rows[list(new.values())])
-        return self._words[[places[key] for key in keys]]
+        known, size = len(self._words), self._tokenizer.size
+        if size > known:
+            new = self._embed(self._tokenizer.attributes[known:size])
+            self._words = np.concatenate([self._words, new])
+        return self._words[words]
 
     def _vectors(self, words: Floats, lengths: Sequence[int]) -> Floats:
         """What the recogniser sees of each token (tokens, hidden): itself and its neighbours."""
@@ -204,8 +193,8 @@ class FastNER:
         spaces: npt.NDArray[np.bool_],
         last: npt.NDArray[np.bool_],
         ends: Numbers,
-    ) -> Iterator[tuple[int, TokenSpan]]:
-        """The spans of all documents in order, each with its document's number."""
+    ) -> Iterator[tuple[int, int, int, str]]:
+        """The spans of all texts in order: the text's number, the tokens, the label."""
         actions = self._actions
         at_token = vectors @ self._features[0]
         scores = self._hidden(at_token + self._closed_bias) @ self._upper[0].T + self._upper[1]
@@ -228,7 +217,7 @@ class FastNER:
             if start >= free:
                 free = stop
                 first = int(begin_of[document])
-                yield document, TokenSpan(start - first, stop - first, actions.labels[label])
+                yield document, start - first, stop - first, actions.labels[label]
 
     def _followed(
         self,

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from importlib.metadata import version
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from pipeline.enrich.fast_ner import FastNER
+from pipeline.enrich.fast_ner import FastNER, Span
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -28,14 +28,6 @@ _CUTS = (
     re.compile(r"[.!?][\"'”’)]*\s"),
     re.compile(r"\s"),
 )
-
-
-class Span(NamedTuple):
-    """`text[start:end]`, in code points, and spaCy's label for it (PERSON, ORG, GPE, NORP, …)."""
-
-    start: int
-    end: int
-    label: str
 
 
 class Recognizer:
@@ -67,17 +59,11 @@ class Recognizer:
             for number, text in enumerate(texts)
             for start, chunk in chunks(_tame(text))
         ]
-        # What spaCy learns of new words is forgotten after each batch; it would grow for ever.
-        with self._nlp.memory_zone():
-            for first in range(0, len(pieces), BATCH):
-                batch = pieces[first : first + BATCH]
-                docs = [self._nlp.make_doc(chunk) for chunk, _ in batch]
-                for doc, spans, (_, place) in zip(docs, self._ner(docs), batch, strict=True):
-                    number, offset = place
-                    for span in spans:
-                        start, end = doc[span.start].idx, doc[span.end - 1].idx
-                        end += len(doc[span.end - 1])
-                        found[number].append(Span(offset + start, offset + end, span.label))
+        for first in range(0, len(pieces), BATCH):
+            batch = pieces[first : first + BATCH]
+            recognized = self._ner([chunk for chunk, _ in batch])
+            for spans, (_, (number, offset)) in zip(recognized, batch, strict=True):
+                found[number] += [Span(offset + s.start, offset + s.end, s.label) for s in spans]
         return found
 
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 
 from pipeline.article import EntityType
+from pipeline.enrich.fast_ner import Span
 from pipeline.enrich.gazetteer import Known, lookup
 from pipeline.enrich.page import Found, Page
-from pipeline.enrich.recognizer import Span
 from pipeline.enrich.words import (
     CALENDAR,
     DEPARTMENTS,

@@ -9,7 +9,8 @@ import pytest
 
 from pipeline.article import Entity, TextField
 from pipeline.enrich.entities import find_entities, mask
-from pipeline.enrich.recognizer import Recognizer, Span
+from pipeline.enrich.fast_ner import Span
+from pipeline.enrich.recognizer import Recognizer
 from pipeline.enrich.tickers import find_tickers, symbol_of_company
 
 RECOGNIZER = Recognizer()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.article import Entity, TextField
 from pipeline.enrich.entities import find_entities, mask, slug
-from pipeline.enrich.recognizer import Span
+from pipeline.enrich.fast_ner import Span
 from pipeline.enrich.tickers import symbol_of_company
 
 
