@@ -55,7 +55,7 @@ def whole_spacy(raw: Sequence[RawArticle]) -> float:
 
 def newsloom(values: Sequence[bytes], processes: int) -> float:
     """The whole Enricher in worker processes, decoding and encoding included."""
-    with Workers(partial(records.load, None), processes) as workers:
+    with Workers(partial(records.load, None, "fast"), processes) as workers:
         for _ in range(processes * 2):
             workers.submit(values[:2])
         while workers.pending:

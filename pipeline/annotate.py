@@ -29,7 +29,9 @@ def annotate(inputs: Iterable[Located], settings: Settings) -> Iterator[records.
     coming = batches(articles, _size)
     first, second = next(coming, []), next(coming, [])
     if not second:
-        yield from _answers(first, records.load(settings.profiles)(_values(first)))
+        yield from _answers(
+            first, records.load(settings.profiles, settings.sentiment)(_values(first))
+        )
         return
     waiting = deque([first, second])
     with enrichers(settings) as workers:

@@ -31,6 +31,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         max_body_bytes: the largest title and body together, in bytes of UTF-8.
         retention_days: how long records of topics that are kept by time stay, in days.
         profiles: a TOML file of source profiles that is added to the shipped one.
+        sentiment: the model of sentiment: fast, lexicon, or a file of `newsloom train sentiment`.
         partitions: into how many partitions `setup` divides each topic of Kafka: the most workers
             that can share the work.
         replication: on how many brokers `setup` puts each record.
@@ -51,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_body_bytes: int = 1_000_000
     retention_days: float = 30
     profiles: Path | None = None
+    sentiment: str = "fast"
     partitions: int = 6
     replication: int = 1
     enrich_seconds: float = 60

@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.sentiment import accuracy, is_frozen, macro_f1, read_headlines
+from benchmarks.sentiment import certain, is_frozen
+from pipeline.enrich.fast_sentiment import LABELS
 from pipeline.enrich.lexicon import LexiconModel
+from pipeline.training import quality, read_labelled
 
 _FOLDS = 5
 _STEPS, _RATE, _RIDGE = 3000, 0.5, 1e-4
-_ORDER = ("positive", "neutral", "negative")
 
 _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.intp]
@@ -26,19 +27,18 @@ _Ints = npt.NDArray[np.intp]
 
 def main(path: Path) -> None:
     """Prints the weights of positive and negative against neutral, and their cross-validation."""
-    rows = [row for row in read_headlines(path) if not is_frozen(row.text)]
+    rows = [row for row in read_labelled(path) if not is_frozen(row.text)]
     model = LexiconModel()
     features = np.array([(1.0, *model.evidence(row.text)) for row in rows])
-    labels = np.array([_ORDER.index(row.label) for row in rows])
+    labels = np.array([LABELS.index(row.label) for row in rows])
     folds = np.arange(len(rows)) * 7919 % _FOLDS
     predicted = np.empty_like(labels)
     for fold in range(_FOLDS):
         weights = _fit(features[folds != fold], labels[folds != fold])
         predicted[folds == fold] = (features[folds == fold] @ weights).argmax(axis=1)
-    truth = [row.label for row in rows]
-    answers = [_ORDER[index] for index in predicted]
-    quality = f"accuracy {accuracy(truth, answers):.3f}, macro-F1 {macro_f1(truth, answers):.3f}"
-    print(f"cross-validated: {quality}")
+    answers = certain([LABELS[index] for index in predicted])
+    found = quality([row.label for row in rows], answers)
+    print(f"cross-validated: accuracy {found.accuracy:.3f}, macro-F1 {found.macro_f1:.3f}")
     weights = _fit(features, labels)
     for name, column in (("_POSITIVE", 0), ("_NEGATIVE", 2)):
         against_neutral = weights[:, column] - weights[:, 1]
@@ -47,8 +47,8 @@ def main(path: Path) -> None:
 
 def _fit(features: _Floats, labels: _Ints) -> _Floats:
     """Multinomial logistic regression by gradient descent with momentum."""
-    wanted = np.eye(len(_ORDER))[labels]
-    weights = np.zeros((features.shape[1], len(_ORDER)))
+    wanted = np.eye(len(LABELS))[labels]
+    weights = np.zeros((features.shape[1], len(LABELS)))
     velocity = np.zeros_like(weights)
     for _ in range(_STEPS):
         scores = features @ weights

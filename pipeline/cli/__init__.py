@@ -11,7 +11,7 @@ from contextlib import suppress
 import click
 
 from pipeline import __version__
-from pipeline.cli import articles, dead, find, operate, schema, servers, worker
+from pipeline.cli import articles, dead, find, operate, schema, servers, train, worker
 from pipeline.cli.common import DONE, INTERRUPTED, SOME_REJECTED, WRONG_USAGE
 from pipeline.errors import NewsloomError, NotFound
 
@@ -39,6 +39,7 @@ Settings, from the environment or a file .env:
   NEWSLOOM_MAX_BODY_BYTES   the largest title and body together       1000000
   NEWSLOOM_RETENTION_DAYS   how long raw records and letters stay     30
   NEWSLOOM_PROFILES         a TOML file of further source profiles
+  NEWSLOOM_SENTIMENT        fast, lexicon, or a file of `train`     fast
 
 \b
 On servers (see docs/operations.md for all):
@@ -85,6 +86,7 @@ for _command in (
     operate.reindex,
     operate.doctor,
     schema.schema,
+    train.train,
     articles.generate,
 ):
     cli.add_command(_command)

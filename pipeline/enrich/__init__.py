@@ -26,7 +26,7 @@ from pipeline.enrich.entities import find_entities, mask
 from pipeline.enrich.language import detect_language
 from pipeline.enrich.recognizer import Recognizer
 from pipeline.enrich.sentences import sentences
-from pipeline.enrich.sentiment import LexiconModel, SentimentModel, attach
+from pipeline.enrich.sentiment import SentimentModel, attach, open_model
 from pipeline.enrich.signature import signature
 from pipeline.enrich.stated import find_stated
 from pipeline.enrich.summary import summarize
@@ -59,13 +59,13 @@ class Enricher:
 
     Args:
         profiles: what is known of sources.
-        sentiment: the model of sentiment; by default the lexicon.
+        sentiment: the model of sentiment; without one, `fast`.
     """
 
     def __init__(self, profiles: Profiles, sentiment: SentimentModel | None = None) -> None:
         self._profiles = profiles
         self._recognizer = Recognizer()
-        self._sentiment = sentiment or LexiconModel()
+        self._sentiment = sentiment or open_model("fast")
         self._provenance = Provenance(
             pipeline=__version__,
             models={"entities": self._recognizer.name, "sentiment": self._sentiment.name},

@@ -94,7 +94,10 @@ class LexiconModel:
 
     def evidence(self, text: str) -> Evidence:
         """What the lexicon and the rules find in a text."""
-        words = _TOKEN.findall(text.lower())
+        return self.evidence_of(split_words(text))
+
+    def evidence_of(self, words: list[str]) -> Evidence:
+        """What they find in a text's words, as `split_words` gives them."""
         hits = self._hits(words)
         amounts = dict.fromkeys(Evidence._fields, 0.0)
         good = bad = 0.0
@@ -128,6 +131,11 @@ class LexiconModel:
             if word[-1] == "%" and word[0] in "+-−"
         ]
         return sorted(hits + signed) if signed else hits
+
+
+def split_words(text: str) -> list[str]:
+    """The words of a text in lower case, with its numbers, symbols, commas and question marks."""
+    return _TOKEN.findall(text.lower())
 
 
 def _signed_percent(word: str) -> float:

@@ -10,6 +10,7 @@ import msgspec
 
 from pipeline.article import MAX_RECORD_BYTES, EnrichedArticle, RawArticle, Rejection
 from pipeline.enrich import Enricher
+from pipeline.enrich.sentiment import open_model
 from pipeline.profiles import load_profiles
 
 _decoder = msgspec.json.Decoder(RawArticle)
@@ -27,13 +28,17 @@ class EnrichedRecord(NamedTuple):
 Result = EnrichedRecord | Rejection
 
 
-def load(profiles: Path | None) -> Callable[[Sequence[bytes]], list[Result]]:
+def load(profiles: Path | None, sentiment: str) -> Callable[[Sequence[bytes]], list[Result]]:
     """A function that turns values of the raw topic into those of the enriched one.
 
+    Args:
+        profiles: a file of further source profiles.
+        sentiment: the name or file of a sentiment model.
+
     Raises:
-        ConfigurationError: the file of further source profiles can't be read.
+        ConfigurationError: a file can't be read.
     """
-    enricher = Enricher(load_profiles(profiles))
+    enricher = Enricher(load_profiles(profiles), open_model(sentiment))
 
     def enrich(values: Sequence[bytes]) -> list[Result]:
         decoded = [_decode(value) for value in values]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from pipeline.article import (
@@ -16,9 +18,9 @@ from pipeline.article import (
     TextField,
     Ticker,
 )
+from pipeline.enrich.fast_sentiment import FastModel, read_weights
 from pipeline.enrich.lexicon import LexiconModel
-
-__all__ = ["LexiconModel", "SentimentModel", "attach", "states_sentiment"]
+from pipeline.errors import ConfigurationError
 
 # What an article says first is what it is about: the title and the first sentences weigh as much as
 # all the rest of a longer article.
@@ -55,6 +57,30 @@ class SentimentModel(Protocol):
     def score(self, texts: Sequence[str]) -> list[Sentiment]:
         """The sentiment of each text (a sentence or headline), in order."""
         ...
+
+
+def open_model(name: str) -> SentimentModel:
+    """The model that NEWSLOOM_SENTIMENT names.
+
+    Args:
+        name: fast, lexicon, or a file of weights that `newsloom train sentiment` wrote.
+
+    Raises:
+        ConfigurationError: there is no such model or file.
+    """
+    if name == "fast":
+        return FastModel()
+    if name == "lexicon":
+        return LexiconModel()
+    try:
+        data = Path(name).read_bytes()
+        weights = read_weights(data)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"NEWSLOOM_SENTIMENT={name}: expected fast, lexicon or a file that"
+            f" `newsloom train sentiment` wrote: {error}"
+        ) from error
+    return FastModel(weights, f"fast {blake2b(data, digest_size=4).hexdigest()}")
 
 
 class _Chances(NamedTuple):

@@ -14,7 +14,7 @@ from pipeline.enrich.records import EnrichedRecord, Result, load
 
 @pytest.fixture(scope="module")
 def enrich() -> Callable[[Sequence[bytes]], list[Result]]:
-    return load(None)
+    return load(None, "fast")
 
 
 def raw(body: str, **fields: object) -> bytes:

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.article import Entity, EntityType, Mention, Sentiment, TextField, Ticker
+from pipeline.enrich.lexicon import LexiconModel
 from pipeline.enrich.sentences import sentences
-from pipeline.enrich.sentiment import LexiconModel, attach, states_sentiment
+from pipeline.enrich.sentiment import attach, states_sentiment
 from tests.conftest import GOLDEN
 
 GOOD = Sentiment(label="positive", score=0.8, confidence=0.85)

@@ -1,0 +1,179 @@
+"""The sentiment model `fast`: words, pairs of words and the lexicon's evidence, weighed together.
+
+A multinomial logistic regression: each word and pair of words that a text has, and each kind of
+evidence that the lexicon finds in it, speaks for or against each label. `newsloom train sentiment`
+fits the weights; docs/models/sentiment-fast.md says on what, and how good they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+from io import BytesIO
+from typing import NamedTuple
+from zipfile import BadZipFile
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.article import Sentiment, SentimentLabel
+from pipeline.enrich.lexicon import LexiconModel, split_words
+
+Floats = npt.NDArray[np.float32]
+
+LABELS: tuple[SentimentLabel, ...] = ("positive", "neutral", "negative")
+"""The columns of all that is given for each label."""
+
+EVIDENCE_WEIGHT = 2.0
+"""Evidence is in 0…1 and dense, words are many and rare: it counts so much more in the penalty."""
+
+
+class Weights(NamedTuple):
+    """What training finds.
+
+    Attributes:
+        words: the words that count, in order.
+        pairs: the pairs of them that count, as numbers of words (pairs, 2).
+        terms: the weights of words and then pairs (words + pairs, 3).
+        evidence: the weights of the lexicon's evidence (kinds, 3).
+        bias: (3,)
+    """
+
+    words: list[str]
+    pairs: npt.NDArray[np.int32]
+    terms: Floats
+    evidence: Floats
+    bias: Floats
+
+    def to_bytes(self) -> bytes:
+        """The weights as a file of numpy's, in half precision; the same weights, the same bytes."""
+        out = BytesIO()
+        np.savez_compressed(
+            out,
+            words=np.frombuffer("\n".join(self.words).encode(), np.uint8),
+            pairs=self.pairs,
+            terms=self.terms.astype(np.float16),
+            evidence=self.evidence.astype(np.float16),
+            bias=self.bias.astype(np.float16),
+        )
+        return out.getvalue()
+
+
+def read_weights(data: bytes) -> Weights:
+    """What `Weights.to_bytes` wrote.
+
+    Raises:
+        ValueError: it is no such file.
+    """
+    try:
+        with np.load(BytesIO(data), allow_pickle=False) as arrays:
+            return Weights(
+                arrays["words"].tobytes().decode().split("\n"),
+                arrays["pairs"],
+                arrays["terms"].astype(np.float32),
+                arrays["evidence"].astype(np.float32),
+                arrays["bias"].astype(np.float32),
+            )
+    except (KeyError, EOFError, BadZipFile, TypeError, ValueError) as error:
+        raise ValueError(f"no weights of a sentiment model: {error}") from error
+
+
+class Terms:
+    """Which of a model's words and pairs of words a text has.
+
+    Args:
+        words: the words that count.
+        pairs: the pairs of them that count.
+    """
+
+    def __init__(self, words: Sequence[str], pairs: npt.NDArray[np.int32]) -> None:
+        self._words = {word: number for number, word in enumerate(words)}
+        self._count = len(words)
+        keys = pairs[:, 0].astype(np.int64) * self._count + pairs[:, 1]
+        self._pairs = {key: number for number, key in enumerate(keys.tolist(), self._count)}
+
+    def __call__(self, words: Sequence[str]) -> set[int]:
+        """The numbers of the words and pairs in a text's words, each once."""
+        numbers = [self._words.get(word, -1) for word in words]
+        found = set(numbers)
+        count, pairs = self._count, self._pairs
+        before = -1
+        for number in numbers:
+            if before >= 0 and number >= 0:
+                pair = pairs.get(before * count + number)
+                if pair is not None:
+                    found.add(pair)
+            before = number
+        found.discard(-1)
+        return found
+
+
+class FastModel:
+    """Scores texts by the shipped weights, or by others.
+
+    Args:
+        weights: others.
+        name: of the model with these weights, for an article's provenance.
+    """
+
+    def __init__(self, weights: Weights | None = None, name: str = "fast-1") -> None:
+        self.name = name
+        self._weights = weights or read_weights(_shipped())
+        self._terms = Terms(self._weights.words, self._weights.pairs)
+        self._term_weights = np.pad(self._weights.terms, ((0, 1), (0, 0)))
+        self._lexicon = LexiconModel()
+
+    def score(self, texts: Sequence[str]) -> list[Sentiment]:
+        """The sentiment of each text, a sentence or a headline in English."""
+        return [_sentiment(*chances) for chances in self.chances(texts).tolist()]
+
+    def chances(self, texts: Sequence[str]) -> Floats:
+        """The probabilities of `LABELS` for each text (texts, 3)."""
+        terms: list[int] = []
+        begins: list[int] = []
+        evidence = []
+        for text in texts:
+            words = split_words(text)
+            evidence.append(self._lexicon.evidence_of(words))
+            begins.append(len(terms))
+            terms += self._terms(normalized(words))
+            terms.append(-1)  # of no weight, so that no text is without any
+        if not begins:
+            return np.empty((0, len(LABELS)), np.float32)
+        scores = np.add.reduceat(self._term_weights[terms], begins)
+        counts = np.diff([*begins, len(terms)]) - 1
+        scores /= np.sqrt(np.maximum(counts, 1), dtype=np.float32)[:, None]
+        scores += np.array(evidence, np.float32) @ self._weights.evidence
+        scores += self._weights.bias
+        scores -= scores.max(axis=1, keepdims=True)
+        chances: Floats = np.exp(scores)
+        chances /= chances.sum(axis=1, keepdims=True)
+        return chances
+
+
+def normalized(words: Sequence[str]) -> list[str]:
+    """The words of a text for the model: numbers and symbols lose what makes them single."""
+    return [word if word[0].isalpha() else _normal(word) for word in words]
+
+
+def _normal(word: str) -> str:
+    if word[0] in "$#@":
+        return word[0]
+    if word[-1] == "%":
+        return f"{word[0]}0%" if word[0] in "+-−" else "0%"
+    if word[-1].isdigit():
+        return f"{word[0]}0" if word[0] in "+-−" else "0"
+    return word
+
+
+def _sentiment(positive: float, neutral: float, negative: float) -> Sentiment:
+    label: SentimentLabel = "neutral"
+    if max(positive, negative) > neutral:
+        label = "positive" if positive >= negative else "negative"
+    return Sentiment(
+        label=label, score=positive - negative, confidence=max(positive, neutral, negative)
+    )
+
+
+def _shipped() -> bytes:
+    return files(__package__).joinpath("data/sentiment_fast.npz").read_bytes()

@@ -1,0 +1,118 @@
+"""The fast model: probabilities on any text, and weights that come back from a file."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.enrich.fast_sentiment import (
+    LABELS,
+    FastModel,
+    Terms,
+    Weights,
+    normalized,
+    read_weights,
+)
+from pipeline.enrich.lexicon import LexiconModel, split_words
+from pipeline.enrich.sentiment import open_model
+from pipeline.errors import ConfigurationError
+
+MODEL = FastModel()
+ZERO = np.zeros((12, 3), np.float32)
+
+
+def one_array() -> bytes:
+    file = BytesIO()
+    np.save(file, ZERO)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("Quillmark profit rises 12%, raises outlook", "positive"),
+        ("$QMLB +7% after upgrade to buy", "positive"),
+        ("Norvane cut to sell on weak demand", "negative"),
+        ("Shares of Norvane tumble as losses widen", "negative"),
+        ("Carrow & Pell names a new head of its Oslo office", "neutral"),
+        ("The meeting takes place on Thursday.", "neutral"),
+    ],
+)
+def test_plain_news_gets_its_label(text: str, label: str) -> None:
+    assert MODEL.score([text])[0].label == label
+
+
+@given(st.lists(st.text(max_size=80), max_size=5))
+def test_chances_of_any_text_are_probabilities_and_depend_on_it_alone(texts: list[str]) -> None:
+    chances = MODEL.chances(texts)
+    assert chances.shape == (len(texts), len(LABELS))
+    assert np.allclose(chances.sum(axis=1), 1, atol=1e-5)
+    for row, text in zip(chances, texts, strict=True):
+        assert np.allclose(row, MODEL.chances([text])[0], atol=1e-5)
+
+
+def test_score_and_confidence_are_those_of_the_chances() -> None:
+    text = "Profit fell"
+    ((positive, neutral, negative),) = MODEL.chances([text]).tolist()
+    (sentiment,) = MODEL.score([text])
+    assert sentiment.label == "negative"
+    assert sentiment.score == pytest.approx(positive - negative)
+    assert sentiment.confidence == pytest.approx(max(positive, neutral, negative))
+
+
+def test_what_makes_numbers_and_symbols_single_is_lost() -> None:
+    words = split_words("$QMLB +4.5% to $12.30, -3 of 1,000 and 7% #ipo @desk https://a.example/b")
+    assert normalized(words) == [
+        "$", "+0%", "to", "$", "0", ",", "-0", "of", "0", "and", "0%", "#", "@", "https://a.example/b",
+    ]  # fmt: skip
+
+
+def test_a_text_has_each_of_its_words_and_pairs_once() -> None:
+    terms = Terms(["a", "b"], np.array([[0, 1], [1, 1]], np.int32))
+    assert terms(["a", "b", "a", "b", "b"]) == {0, 1, 2, 3}
+    assert terms(["b", "a"]) == {0, 1}
+    assert terms(["a", "unknown", "b"]) == {0, 1}
+    assert terms([]) == set()
+
+
+def test_weights_come_back_from_their_file() -> None:
+    pairs = np.array([[0, 1]], np.int32)
+    weights = Weights(["up", "é"], pairs, np.ones((3, 3), np.float32), ZERO, ZERO[0])
+    again = read_weights(weights.to_bytes())
+    assert again.words == weights.words
+    assert all(np.array_equal(a, b) for a, b in zip(again[1:], weights[1:], strict=True))
+    assert again.to_bytes() == weights.to_bytes()
+
+
+@pytest.mark.parametrize("data", [b"", b"PK", b"\x93NUMPY", b"no weights at all", one_array()])
+def test_another_file_is_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match="no weights of a sentiment model"):
+        read_weights(data)
+
+
+def test_a_model_is_opened_by_its_name_or_file(tmp_path: Path) -> None:
+    assert isinstance(open_model("fast"), FastModel)
+    assert isinstance(open_model("lexicon"), LexiconModel)
+    file = tmp_path / "own.npz"
+    bias = np.array([0, 0, 5], np.float32)
+    own = Weights(["x"], np.empty((0, 2), np.int32), np.zeros((1, 3), np.float32), ZERO, bias)
+    file.write_bytes(own.to_bytes())
+    model = open_model(str(file))
+    assert model.name.startswith("fast ")
+    assert model.score(["Profit rose"])[0].label == "negative"
+
+
+@pytest.mark.parametrize("content", [None, b"no weights"])
+def test_a_model_that_is_not_there_is_said_to_be_none(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    file = tmp_path / "own.npz"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=r"NEWSLOOM_SENTIMENT=.*expected fast, lexicon"):
+        open_model(str(file))
