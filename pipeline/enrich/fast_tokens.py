@@ -155,12 +155,14 @@ class FastTokenizer:
 
 def _runs(text: str) -> Iterator[tuple[int, str]]:
     """The stretches that spaCy tokenises by themselves; the blank behind a word is none."""
-    for match in _RUN.finditer(text):
-        run, at = match[0], match.start()
+    end = 0
+    for run in _RUN.findall(text):
+        at, end = end, end + len(run)
         if at and run[0] == " ":
+            if run == " ":
+                continue
             run, at = run[1:], at + 1
-        if run:
-            yield at, run
+        yield at, run
 
 
 def _plain(nlp: Language) -> Callable[[str], Doc]:
