@@ -21,18 +21,23 @@ MANY = ROUNDS if ROUNDS >= 20 else 1
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Prints, after many rounds, what was done to what, as docs/reliability.md has it."""
-    reports = [
+    played = [
         report
-        for outcome in ("passed", "failed")
+        for outcome in ("passed", "failed", "")
         for report in terminalreporter.stats.get(outcome, ())
-        if report.when == "call" and report.nodeid.startswith("tests/faults/")
+        if report.nodeid.startswith("tests/faults/")
     ]
+    reports = [report for report in played if report.when == "call"]
+    # What a fixture notes at its end is only in the report on that.
+    notes: dict[str, dict[str, object]] = {}
+    for report in played:
+        notes.setdefault(report.nodeid, {}).update(report.user_properties)
     if ROUNDS < 20 or not reports:
         return
     terminalreporter.section("faults")
     rows: list[tuple[str, ...]] = [("what is done", "faults", "articles", "seconds", "result")]
     for report in sorted(reports, key=lambda report: report.nodeid):
-        said = dict(report.user_properties)
+        said = notes[report.nodeid]
         name = report.nodeid.partition("::test_")[2].replace("_", " ")
         faults, articles = said.get("faults", ""), said.get("articles", "")
         rows.append((name, f"{faults}", f"{articles}", f"{report.duration:.0f}", report.outcome))

@@ -37,7 +37,7 @@ def test_a_broker_that_is_paused_loses_nothing(cluster: Cluster) -> None:
     cluster.worker()
     with cluster.feeding(articles(), each=0.4, whole=False):
         wait_for(lambda: cluster.committed() > 100)
-        for _ in range(-(-MANY // 10)):
+        for _ in range(-(-MANY // 4)):
             cluster.broker.pause()
             cluster.faults += 1
             time.sleep(PAUSE_SECONDS)

@@ -25,7 +25,8 @@ def test_poison_is_dead_lettered_and_stops_nobody(cluster: Cluster) -> None:
     worker = cluster.worker(NEWSLOOM_ENRICH_SECONDS="2", NEWSLOOM_ENRICH_MEGABYTES="300")
     cluster.feed(mixed())
     cluster.faults = len(poisoned)
-    cluster.done()
+    # A record that hangs is found by halves of its batch, each of which takes its two seconds.
+    cluster.done(60 + 10 * len(poisoned))
     cluster.check(poisoned=[f"a{number}" for number in poisoned])
     assert worker.poll() is None
     dead = cluster.dead()

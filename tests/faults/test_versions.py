@@ -27,7 +27,7 @@ def test_a_stopped_worker_that_goes_on_leaves_no_older_version_behind_a_newer(
     stopped, _ = cluster.worker(), cluster.worker()
     versions = (article(number, version) for version in count() for number in range(400))
     with cluster.feeding(versions, each=0.2, whole=False):
-        for _ in range(-(-MANY // 4)):
+        for _ in range(MANY):
             wait_for(lambda: cluster.members() == 2 and cluster.committed() > 50)
             os.kill(stopped.pid, signal.SIGSTOP)
             cluster.faults += 1
@@ -105,7 +105,8 @@ def test_corrections_withdrawals_replays_and_retries_end_at_the_highest_revision
     cluster.done()
     cluster.check(poisoned=[raw.id for raw in poisoned])
     for headers in cluster.dead().values():
-        assert int(headers["newsloom.attempts"]) >= ROUNDS
+        # A letter that was sent back is one no more often than a worker lived to read it.
+        assert 1 < int(headers["newsloom.attempts"]) <= ROUNDS + 1
     cluster.trends_are_right()
     before = cluster.newest()
     cluster.compact()

@@ -59,7 +59,7 @@ def test_after_a_killed_worker_work_goes_on_within_20_s(cluster: Cluster) -> Non
 def test_workers_leave_and_join_under_load(cluster: Cluster) -> None:
     first, second = cluster.worker(), cluster.worker()
     with cluster.feeding(articles(), each=0.4, whole=False):
-        for _ in range(-(-MANY // 4)):
+        for _ in range(MANY):
             wait_for(lambda: cluster.members() == 2 and cluster.committed() > 100)
             first.send_signal(signal.SIGTERM)
             cluster.faults += 1
