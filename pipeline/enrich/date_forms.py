@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal, NamedTuple
@@ -40,8 +40,8 @@ class Form(NamedTuple):
     Attributes:
         pattern: what it looks like; the date is the group `date`, if there is one, else all of it.
         resolver: what it means.
-        hints: only a text that has one of these, in lower case, is searched. Most have few of
-            them, and looking for words is much faster than the patterns.
+        hints: a date has one of these, in lower case, in it or right before it. Only what is near
+            to one is searched: looking for words is much faster than the patterns.
     """
 
     pattern: re.Pattern[str]
@@ -58,6 +58,19 @@ YEAR = r"(?:1[5-9]|20)\d\d(?![\w%]|[.,]\d|-\d)"
 DASH = r"\s?[-–—]\s?"
 
 MONTH_HINTS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+_MONTHS = tuple(MONTH_HINTS.split("|"))
+_MONTH_WORDS = frozenset(
+    {
+        *("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "sept", "oct", "nov"),
+        *("dec", "january", "february", "march", "april", "june", "july", "august"),
+        *("september", "october", "november", "december"),
+    }
+)
+_BLANK = re.compile(r"\s")
+_LETTERS = re.compile(r"[^\W\d_]*")
+_REACH = 80
+"""How far from one of its hints a date may begin or end: the longest has some 60 characters."""
+
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -70,11 +83,45 @@ def form(pattern: str, resolver: Resolver, hints: str) -> Form:
     return Form(re.compile(whole, re.X | re.I), resolver, tuple(hints.split("|")))
 
 
+def windows(lower: str, hints: tuple[str, ...]) -> list[tuple[int, int]]:
+    """The parts of a text that are near to a hint, in order, not overlapping.
+
+    Args:
+        lower: the text in lower case.
+        hints: of a form.
+    """
+    found: list[tuple[int, int]] = []
+    for place in sorted(_places(lower, hints)):
+        begin, end = max(0, place - _REACH), place + _REACH
+        # A part that ended within a word would show another one: "Mar" of "Mark".
+        blank = _BLANK.search(lower, end, end + _REACH)
+        end = blank.start() if blank else end + _REACH
+        if found and begin <= found[-1][1]:
+            found[-1] = (found[-1][0], end)
+        else:
+            found.append((begin, end))
+    return found
+
+
+def _places(lower: str, hints: tuple[str, ...]) -> Iterator[int]:
+    """Where hints stand; those of months only where they are no part of another word."""
+    of_months = hints == _MONTHS
+    for hint in hints:
+        place = lower.find(hint)
+        while place >= 0:
+            if not of_months or (
+                not lower[place - 1 : place].isalpha()
+                and _LETTERS.match(lower, place)[0] in _MONTH_WORDS  # type: ignore[index]
+            ):
+                yield place
+            place = lower.find(hint, place + 1)
+
+
 def month_number(name: str) -> int | None:
     """1…12; None for a word in lower case that need not be a month."""
     if name.islower() and (len(name.rstrip(".")) <= 4 or name == "march"):
         return None
-    return MONTH_HINTS.split("|").index(name[:3].lower()) + 1
+    return _MONTHS.index(name[:3].lower()) + 1
 
 
 def weekday_number(name: str) -> int:

@@ -10,7 +10,15 @@ from functools import cache
 
 from pipeline.article import Mention, TextField
 from pipeline.enrich.date_calendar import CALENDAR_FORMS
-from pipeline.enrich.date_forms import MONTH, Form, Resolver, Setting, day_of, month_number
+from pipeline.enrich.date_forms import (
+    MONTH,
+    Form,
+    Resolver,
+    Setting,
+    day_of,
+    month_number,
+    windows,
+)
 from pipeline.enrich.date_relative import RELATIVE_FORMS
 from pipeline.enrich.date_values import Tense
 from pipeline.enrich.tense import Cue, find_cues, tense_near
@@ -134,11 +142,17 @@ def _candidates(text: str) -> list[tuple[int, int, re.Match[str], Resolver]]:
     """All that may be a date: in order, and of those that begin at one place the longest first."""
     found = []
     lower = text.lower()
+    # In a few languages lower case is longer, and places in it are others.
+    whole = [(0, len(text))] if len(lower) != len(text) else None
+    near: dict[tuple[str, ...], list[tuple[int, int]]] = {}
     for pattern, resolver, hints in _FORMS:
         if not any(hint in lower for hint in hints):
             continue
+        if hints not in near:
+            near[hints] = whole or windows(lower, hints)
         group = "date" if "date" in pattern.groupindex else 0
-        for match in pattern.finditer(text):
-            start, end = match.span(group)
-            found.append((start, end, match, resolver))
+        for begin, stop in near[hints]:
+            for match in pattern.finditer(text, begin, stop):
+                start, end = match.span(group)
+                found.append((start, end, match, resolver))
     return sorted(found, key=lambda candidate: (candidate[0], -candidate[1]))

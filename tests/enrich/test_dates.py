@@ -367,3 +367,21 @@ def test_the_time_grows_no_faster_than_the_text(piece: str) -> None:
 
     # A hundred times the text; what takes the square of the time would take ten thousand times.
     assert seconds(200_000) < 1000 * max(seconds(2_000), 0.001)
+
+
+FRAGMENTS = [
+    "on Thursday, July 17, 2025", "from Sept. 3 to Oct. 15, 2024", "Mark", "the market", "in May",
+    "two weeks ago", "last night", "the third quarter of 2024", "12 to 14 March 2026", "FY2025",
+    "the first half of fiscal 2025", "Q2", "1990s", "by the end of next month", "17.07.2025",
+    "a couple of years earlier", "Monday", "2025-07-17", "7/17/25", "the 19th century", "\n",
+    "word " * 30,
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(FRAGMENTS), max_size=12), st.sampled_from([" ", ", ", ". ", "\n"]))
+def test_what_is_far_from_the_words_of_dates_holds_none(parts: list[str], between: str) -> None:
+    text = between.join(parts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipeline.enrich.date_forms._REACH", len(text))
+        everywhere = dates(text)
+    assert dates(text) == everywhere
