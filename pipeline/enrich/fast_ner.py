@@ -117,6 +117,9 @@ class FastNER:
         self._bias = _bias_in_blocks(lower.get_param("b"))
         self._closed_bias = self._bias + pad[1] + pad[2]
         self._upper = (_floats(upper.get_param("W")), _floats(upper.get_param("b")))
+        # How much In scores above Last, for each label.
+        inside, end = self._actions.inside, self._actions.last
+        self._goes_on = tuple(of_action[inside] - of_action[end] for of_action in self._upper)
         self._never = self._actions.kind == 0
         for unseen in ner.model.attrs.get("unseen_classes") or ():
             self._never[unseen] = True
@@ -229,10 +232,8 @@ class FastNER:
     ) -> Numbers:
         """Where entities that begin at some tokens end, exclusive; all are followed at a time."""
         stops = np.empty_like(starts)
-        weights, bias = self._upper
+        differs, beyond = self._goes_on
         first = vectors[starts] @ self._features[1] + self._bias
-        differs = weights[self._actions.inside] - weights[self._actions.last]
-        beyond = bias[self._actions.inside] - bias[self._actions.last]
         open_, tokens = np.arange(len(starts)), starts + 1
         while len(open_):
             state = first[open_] + at_token[tokens] + vectors[tokens - 1] @ self._features[2]
