@@ -10,12 +10,14 @@ from rich.table import Table
 
 def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table; numbers to the right, floats with as many digits as they need."""
-    table = Table(title=title, title_justify="left", box=None, header_style="bold")
+    table = Table(box=None, header_style="bold")
     for number, column in enumerate(columns):
         table.add_column(column, justify="left" if number == 0 else "right", no_wrap=True)
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
-    Console(width=120, highlight=False).print(table)
+    console = Console(width=120, highlight=False)
+    console.print(title, style="italic")
+    console.print(table)
 
 
 def _cell(value: object) -> str:
