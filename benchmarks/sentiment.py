@@ -23,9 +23,9 @@ from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from benchmarks.table import show
 from pipeline.article import SentimentLabel
-from pipeline.enrich.fast_sentiment import LABELS, FastModel
+from pipeline.enrich.fast_sentiment import FastModel
 from pipeline.enrich.lexicon import LexiconModel
-from pipeline.enrich.sentiment import SentimentModel
+from pipeline.enrich.sentiment_model import LABELS, SentimentModel
 from pipeline.training import Labelled, fit, quality, read_labelled
 
 Answers = Sequence[SentimentLabel]

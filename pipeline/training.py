@@ -15,13 +15,13 @@ import numpy.typing as npt
 from pipeline.article import SentimentLabel
 from pipeline.enrich.fast_sentiment import (
     EVIDENCE_WEIGHT,
-    LABELS,
     FastModel,
     Terms,
     Weights,
     normalized,
 )
 from pipeline.enrich.lexicon import LexiconModel, split_words
+from pipeline.enrich.sentiment_model import LABELS
 from pipeline.errors import ConfigurationError
 
 FOLDS = 5

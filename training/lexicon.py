@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.sentiment import certain, is_frozen
-from pipeline.enrich.fast_sentiment import LABELS
 from pipeline.enrich.lexicon import LexiconModel
+from pipeline.enrich.sentiment_model import LABELS
 from pipeline.training import quality, read_labelled
 
 _FOLDS = 5

@@ -26,7 +26,8 @@ from pipeline.enrich.entities import find_entities, mask
 from pipeline.enrich.language import detect_language
 from pipeline.enrich.recognizer import Recognizer
 from pipeline.enrich.sentences import sentences
-from pipeline.enrich.sentiment import SentimentModel, attach, open_model
+from pipeline.enrich.sentiment import attach, open_model
+from pipeline.enrich.sentiment_model import SentimentModel
 from pipeline.enrich.signature import signature
 from pipeline.enrich.stated import find_stated
 from pipeline.enrich.summary import summarize

@@ -16,13 +16,8 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.article import Sentiment, SentimentLabel
 from pipeline.enrich.lexicon import LexiconModel, split_words
-
-Floats = npt.NDArray[np.float32]
-
-LABELS: tuple[SentimentLabel, ...] = ("positive", "neutral", "negative")
-"""The columns of all that is given for each label."""
+from pipeline.enrich.sentiment_model import LABELS, Floats, SentimentModel, softmax
 
 EVIDENCE_WEIGHT = 2.0
 """Evidence is in 0…1 and dense, words are many and rare: it counts so much more in the penalty."""
@@ -108,7 +103,7 @@ class Terms:
         return found
 
 
-class FastModel:
+class FastModel(SentimentModel):
     """Scores texts by the shipped weights, or by others.
 
     Args:
@@ -123,12 +118,8 @@ class FastModel:
         self._term_weights = np.pad(self._weights.terms, ((0, 1), (0, 0)))
         self._lexicon = LexiconModel()
 
-    def score(self, texts: Sequence[str]) -> list[Sentiment]:
-        """The sentiment of each text, a sentence or a headline in English."""
-        return [_sentiment(*chances) for chances in self.chances(texts).tolist()]
-
     def chances(self, texts: Sequence[str]) -> Floats:
-        """The probabilities of `LABELS` for each text (texts, 3)."""
+        """The probabilities of `LABELS` for each text (texts, 3), in English."""
         terms: list[int] = []
         begins: list[int] = []
         evidence = []
@@ -145,10 +136,7 @@ class FastModel:
         scores /= np.sqrt(np.maximum(counts, 1), dtype=np.float32)[:, None]
         scores += np.array(evidence, np.float32) @ self._weights.evidence
         scores += self._weights.bias
-        scores -= scores.max(axis=1, keepdims=True)
-        chances: Floats = np.exp(scores)
-        chances /= chances.sum(axis=1, keepdims=True)
-        return chances
+        return softmax(scores)
 
 
 def normalized(words: Sequence[str]) -> list[str]:
@@ -164,15 +152,6 @@ def _normal(word: str) -> str:
     if word[-1].isdigit():
         return f"{word[0]}0" if word[0] in "+-−" else "0"
     return word
-
-
-def _sentiment(positive: float, neutral: float, negative: float) -> Sentiment:
-    label: SentimentLabel = "neutral"
-    if max(positive, negative) > neutral:
-        label = "positive" if positive >= negative else "negative"
-    return Sentiment(
-        label=label, score=positive - negative, confidence=max(positive, neutral, negative)
-    )
 
 
 def _shipped() -> bytes:

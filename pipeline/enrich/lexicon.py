@@ -6,11 +6,12 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
-from operator import mul
 from typing import NamedTuple
 
-from pipeline.article import Sentiment, SentimentLabel
+import numpy as np
+
 from pipeline.enrich.phrases import PhraseIndex, find_phrases, index_phrases
+from pipeline.enrich.sentiment_model import Floats, SentimentModel, softmax
 
 _TOKEN = re.compile(
     r"""
@@ -48,6 +49,7 @@ _STRONG_WEIGHT = 1.5
 # half of "Twitter Financial News Sentiment" (MIT licence). A constant, then as in `Evidence`.
 _POSITIVE = (-2.03, 6.38, 0.12, 2.84, 1.04, 4.06, -0.28, 3.00, -0.09, -2.37, -2.42, -1.99, 0.30)
 _NEGATIVE = (-2.33, 1.18, 6.09, -0.18, 3.07, -0.63, 4.03, 0.87, 3.07, -1.21, -2.14, -1.43, -0.44)
+_WEIGHTS = np.array((_POSITIVE, [0.0] * len(_POSITIVE), _NEGATIVE), np.float32).T
 
 
 class Evidence(NamedTuple):
@@ -80,7 +82,7 @@ class _Hit(NamedTuple):
     weight: float
 
 
-class LexiconModel:
+class LexiconModel(SentimentModel):
     """Scores texts by the shipped lexicon."""
 
     name = "lexicon-1"
@@ -88,9 +90,10 @@ class LexiconModel:
     def __init__(self) -> None:
         self._entries = _load()
 
-    def score(self, texts: Sequence[str]) -> list[Sentiment]:
-        """The sentiment of each text, a sentence or a headline in English."""
-        return [_decide(self.evidence(text)) for text in texts]
+    def chances(self, texts: Sequence[str]) -> Floats:
+        """The calibrated probabilities of `LABELS` for each text (texts, 3), in English."""
+        evidence = [(1.0, *self.evidence(text)) for text in texts]
+        return softmax(np.array(evidence, np.float32).reshape(-1, len(_WEIGHTS)) @ _WEIGHTS)
 
     def evidence(self, text: str) -> Evidence:
         """What the lexicon and the rules find in a text."""
@@ -249,19 +252,6 @@ def _context(words: list[str], hits: list[_Hit], place: int) -> float:
         ):
             factor *= _CONCEDED
     return factor
-
-
-def _decide(evidence: Evidence) -> Sentiment:
-    """The calibrated probabilities of the labels, as a Sentiment."""
-    features = (1.0, *evidence)
-    positive = math.exp(sum(map(mul, _POSITIVE, features)))
-    negative = math.exp(sum(map(mul, _NEGATIVE, features)))
-    total = positive + 1.0 + negative
-    label: SentimentLabel = "neutral"
-    if max(positive, negative) > 1.0:
-        label = "positive" if positive >= negative else "negative"
-    confidence = max(positive, 1.0, negative) / total
-    return Sentiment(label=label, score=(positive - negative) / total, confidence=confidence)
 
 
 def _load() -> PhraseIndex[tuple[str, float]]:

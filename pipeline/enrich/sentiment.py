@@ -7,19 +7,19 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from pipeline.article import (
     Entity,
     EntityType,
     Mention,
     Sentiment,
-    SentimentLabel,
     TextField,
     Ticker,
 )
 from pipeline.enrich.fast_sentiment import FastModel, read_weights
 from pipeline.enrich.lexicon import LexiconModel
+from pipeline.enrich.sentiment_model import SentimentModel, sentiment_of
 from pipeline.errors import ConfigurationError
 
 # What an article says first is what it is about: the title and the first sentences weigh as much as
@@ -47,16 +47,6 @@ _STATED = re.compile(
     """,
     re.X | re.I,
 )
-
-
-class SentimentModel(Protocol):
-    """Gives texts their sentiment; `name` stands in each article's provenance."""
-
-    name: str
-
-    def score(self, texts: Sequence[str]) -> list[Sentiment]:
-        """The sentiment of each text (a sentence or headline), in order."""
-        ...
 
 
 def open_model(name: str) -> SentimentModel:
@@ -124,7 +114,7 @@ def attach(
             entity.sentiment = _of_mentions(entity.mentions, scored, nothing)
     for ticker in tickers:
         ticker.sentiment = _of_mentions(ticker.mentions, scored, nothing)
-    return _sentiment(_mean(_weighted(scored), nothing))
+    return sentiment_of(_mean(_weighted(scored), nothing))
 
 
 def states_sentiment(sentence: str) -> bool:
@@ -149,7 +139,8 @@ def _score(
         if not states_sentiment(sentence)
     }
     distinct = ["", *measured]
-    chances = dict(zip(distinct, map(_chances, model.score(distinct)), strict=True))
+    found = map(_Chances._make, model.chances(distinct).tolist())
+    chances = dict(zip(distinct, found, strict=True))
     scored = {
         field: [
             _Scored(start, end, chances[sentence] if sentence in measured else None)
@@ -170,7 +161,7 @@ def _of_mentions(
         if index >= 0 and mention.start < spans[index].end:
             places.add((mention.field, index))
     found = [scored[field][index].chances for field, index in sorted(places)]
-    return _sentiment(_mean([(1.0, chances) for chances in found if chances], nothing))
+    return sentiment_of(_mean([(1.0, chances) for chances in found if chances], nothing))
 
 
 def _weighted(scored: Mapping[TextField, Sequence[_Scored]]) -> list[tuple[float, _Chances]]:
@@ -198,27 +189,4 @@ def _mean(weighted: Sequence[tuple[float, _Chances]], nothing: _Chances) -> _Cha
             sum(weight * chances[label] for weight, chances in weighted) / total
             for label in range(len(nothing))
         )
-    )
-
-
-def _chances(sentiment: Sentiment) -> _Chances:
-    """The three probabilities that a label, a score and a confidence stand for."""
-    score, confidence = sentiment.score, sentiment.confidence
-    if sentiment.label == "neutral":
-        return _Chances((1 - confidence + score) / 2, confidence, (1 - confidence - score) / 2)
-    likely, other = confidence, confidence - abs(score)
-    neutral = 1 - likely - other
-    if sentiment.label == "positive":
-        return _Chances(likely, neutral, other)
-    return _Chances(other, neutral, likely)
-
-
-def _sentiment(chances: _Chances) -> Sentiment:
-    labels: tuple[SentimentLabel, ...] = ("positive", "neutral", "negative")
-    # Of equal ones neutral wins: it claims least.
-    best = max(range(3), key=lambda index: (chances[index], index == 1))
-    return Sentiment(
-        label=labels[best],
-        score=round(chances.positive - chances.negative, 4),
-        confidence=round(chances[best], 4),
     )

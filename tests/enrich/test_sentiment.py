@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,14 +14,13 @@ from pipeline.article import Entity, EntityType, Mention, Sentiment, TextField, 
 from pipeline.enrich.lexicon import LexiconModel
 from pipeline.enrich.sentences import sentences
 from pipeline.enrich.sentiment import attach, states_sentiment
+from pipeline.enrich.sentiment_model import Floats, SentimentModel
 from tests.conftest import GOLDEN
 
-GOOD = Sentiment(label="positive", score=0.8, confidence=0.85)
-BAD = Sentiment(label="negative", score=-0.8, confidence=0.85)
-NONE = Sentiment(label="neutral", score=0.0, confidence=0.9)
+GOOD, BAD, NONE = [0.85, 0.1, 0.05], [0.05, 0.1, 0.85], [0.05, 0.9, 0.05]
 
 
-class WordModel:
+class WordModel(SentimentModel):
     """Says what a text says itself: "good", "bad" or nothing; notes what it was asked."""
 
     name = "words"
@@ -28,9 +28,10 @@ class WordModel:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def score(self, texts: Sequence[str]) -> list[Sentiment]:
+    def chances(self, texts: Sequence[str]) -> Floats:
         self.asked += texts
-        return [GOOD if "good" in text else BAD if "bad" in text else NONE for text in texts]
+        found = [GOOD if "good" in text else BAD if "bad" in text else NONE for text in texts]
+        return np.array(found, np.float32)
 
 
 def test_an_entity_has_the_sentiment_of_the_sentences_that_mention_it() -> None:
