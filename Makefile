@@ -27,8 +27,8 @@ bench: .venv/installed-dev          ## the figures of docs/benchmarks.md
 	$(BIN)/python -m benchmarks
 
 lock: .venv/installed-dev           ## the pinned packages anew, from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --extra build $(LOCK) -o requirements.txt
-	$(BIN)/uv pip compile pyproject.toml --extra build --extra dev $(LOCK) -c requirements.txt -o requirements-dev.txt
+	$(BIN)/uv pip compile pyproject.toml --extra build --extra accurate $(LOCK) -o requirements.txt
+	$(BIN)/uv pip compile pyproject.toml --extra build --extra accurate --extra dev $(LOCK) -c requirements.txt -o requirements-dev.txt
 LOCK := --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
 clean:                              ## removes what the other targets made, but no articles

@@ -26,7 +26,8 @@ from pipeline.article import SentimentLabel
 from pipeline.enrich.fast_sentiment import FastModel
 from pipeline.enrich.lexicon import LexiconModel
 from pipeline.enrich.sentiment_model import LABELS, SentimentModel
-from pipeline.training import Labelled, fit, quality, read_labelled
+from pipeline.training.labelled import Labelled, quality, read_labelled
+from pipeline.training.linear import fit
 
 Answers = Sequence[SentimentLabel]
 VADER_THRESHOLD = 0.05

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from benchmarks.sentiment import certain, is_frozen
 from pipeline.enrich.lexicon import LexiconModel
 from pipeline.enrich.sentiment_model import LABELS
-from pipeline.training import quality, read_labelled
+from pipeline.training.labelled import quality, read_labelled
 
 _FOLDS = 5
 _STEPS, _RATE, _RIDGE = 3000, 0.5, 1e-4

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+import numpy as np
 
 from pipeline.cli.common import DONE
+from pipeline.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pipeline.training.labelled import Labelled, Trained
 
 
 @click.group()
@@ -17,41 +24,64 @@ def train() -> None:
 @train.command("sentiment")
 @click.option(
     "--data",
+    "files",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     required=True,
+    multiple=True,
     metavar="CSV",
-    help="Columns text and label: 0 or negative, 1 or positive, 2 or neutral.",
+    help="Columns text and label: 0 or negative, 1 or positive, 2 or neutral. Can be repeated.",
+)
+@click.option("--model", type=click.Choice(["fast", "accurate"]), default="fast", show_default=True)
+@click.option(
+    "--base",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="DIR",
+    help="For accurate: a pre-trained BERT, as model.onnx and tokenizer.json.",
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Where the weights go; without, only the quality is printed.",
+    help="Where the model goes; without, only the quality is printed.",
 )
-def train_sentiment(data: Path, out: Path | None) -> int:
-    """Fit the model `fast`, and say how good it is on texts that were left out of it.
+def train_sentiment(
+    files: tuple[Path, ...], model: str, base: Path | None, out: Path | None
+) -> int:
+    """Fit a model of sentiment, and say how good it is on texts that were left out of it.
 
-    The same data gives the same weights. Needs scikit-learn: pip install 'newsloom[train]'.
-    NEWSLOOM_SENTIMENT names the file of weights to use in place of the shipped ones.
+    The same data gives the same model. Needs what pip install 'newsloom[train]' installs.
+    NEWSLOOM_SENTIMENT names the file to use in place of the shipped models. `accurate` takes half
+    an hour for 10,000 texts on two cores.
     """
-    from pipeline import training
+    if (model == "accurate") is not (base is not None):
+        raise ConfigurationError("--base DIR goes with --model accurate, and is needed there")
+    from pipeline.training import labelled, linear
 
-    report = training.train_sentiment(training.read_labelled(data))
-    weights = report.weights.to_bytes()
+    parts = [labelled.read_labelled(file) for file in files]
+    rows = [row for part in parts for row in part]
+    trained = linear.train(rows) if base is None else _fine_tuned(rows, base)
     if out is not None:
-        out.write_bytes(weights)
-    quality = report.quality
-    for name, value in (
-        ("texts", f"{report.texts:,}"),
-        ("words and pairs", f"{len(report.weights.terms):,}"),
-        ("size", f"{len(weights) / 1000:,.0f} kB"),
-        ("accuracy", f"{quality.accuracy:.3f}"),
-        ("macro-F1", f"{quality.macro_f1:.3f}"),
-        ("calibration error", f"{quality.calibration_error:.3f}"),
-    ):
-        click.echo(f"{name:<20}{value:>10}")
-    click.echo(
-        f"The last three are of {training.FOLDS}-fold cross-validation."
-        + (f" {out} holds the weights, fitted to all texts." if out else "")
-    )
+        out.write_bytes(trained.model)
+    click.echo(f"{len(rows):,} texts, a model of {len(trained.model) / 1e6:.2f} MB\n")
+    width = max(len(trained.how), *(len(file.name) for file in files))
+    click.echo(f"{trained.how:{width}}  texts  accuracy  macro-F1  calibration error")
+    of_file = np.repeat(range(len(files)), list(map(len, parts)))[trained.held]
+    truth = np.array([row.label for row in rows])[trained.held]
+    for number, file in enumerate(files):
+        here = of_file == number
+        quality = labelled.quality(truth[here].tolist(), trained.chances[here])
+        click.echo(
+            f"{file.name:{width}}{here.sum():>7,}{quality.accuracy:>10.3f}"
+            f"{quality.macro_f1:>10.3f}{quality.calibration_error:>19.3f}"
+        )
     return DONE
+
+
+def _fine_tuned(rows: Sequence[Labelled], base: Path) -> Trained:
+    try:
+        from pipeline.training import transformer
+    except ImportError as error:
+        raise ConfigurationError(
+            f"{error.name} is missing: pip install 'newsloom[train]'"
+        ) from error
+    return transformer.train(rows, base)

@@ -73,6 +73,11 @@ def read_weights(data: bytes) -> Weights:
         raise ValueError(f"no weights of a sentiment model: {error}") from error
 
 
+def is_weights(data: bytes) -> bool:
+    """Whether a file looks like one of `Weights.to_bytes`: an archive."""
+    return data.startswith(b"PK")
+
+
 class Terms:
     """Which of a model's words and pairs of words a text has.
 

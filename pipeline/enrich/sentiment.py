@@ -17,7 +17,8 @@ from pipeline.article import (
     TextField,
     Ticker,
 )
-from pipeline.enrich.fast_sentiment import FastModel, read_weights
+from pipeline.enrich.accurate_sentiment import AccurateModel
+from pipeline.enrich.fast_sentiment import FastModel, is_weights, read_weights
 from pipeline.enrich.lexicon import LexiconModel
 from pipeline.enrich.sentiment_model import SentimentModel, sentiment_of
 from pipeline.errors import ConfigurationError
@@ -53,24 +54,28 @@ def open_model(name: str) -> SentimentModel:
     """The model that NEWSLOOM_SENTIMENT names.
 
     Args:
-        name: fast, lexicon, or a file of weights that `newsloom train sentiment` wrote.
+        name: fast, accurate, lexicon, or a file that `newsloom train sentiment` wrote.
 
     Raises:
-        ConfigurationError: there is no such model or file.
+        ConfigurationError: there is no such model or file, or what runs it is not installed.
     """
     if name == "fast":
         return FastModel()
+    if name == "accurate":
+        return AccurateModel()
     if name == "lexicon":
         return LexiconModel()
     try:
         data = Path(name).read_bytes()
-        weights = read_weights(data)
+        digest = blake2b(data, digest_size=4).hexdigest()
+        if is_weights(data):
+            return FastModel(read_weights(data), f"fast {digest}")
+        return AccurateModel(data, f"accurate {digest}")
     except (OSError, ValueError) as error:
         raise ConfigurationError(
-            f"NEWSLOOM_SENTIMENT={name}: expected fast, lexicon or a file that"
+            f"NEWSLOOM_SENTIMENT={name}: expected fast, accurate, lexicon or a file that"
             f" `newsloom train sentiment` wrote: {error}"
         ) from error
-    return FastModel(weights, f"fast {blake2b(data, digest_size=4).hexdigest()}")
 
 
 class _Chances(NamedTuple):
@@ -102,7 +107,8 @@ def attach(
     nowhere else gets the model's answer to an empty text.
 
     Args:
-        model: what scores the sentences; each distinct one is scored once.
+        model: what scores the sentences, each distinct one once; if it has a `rest`, that one
+            scores all but the title and the lead.
         fields: the title, if there is one, and the text.
         sentences: the spans of each field's sentences, in order.
         entities: changed in place.
@@ -132,23 +138,24 @@ def _score(
         field: [text[start:end] for start, end in sentences.get(field, ())]
         for field, text in fields.items()
     }
-    measured = {
-        sentence: None
-        for field in texts
-        for sentence in texts[field]
-        if not states_sentiment(sentence)
-    }
-    distinct = ["", *measured]
-    found = map(_Chances._make, model.chances(distinct).tolist())
-    chances = dict(zip(distinct, found, strict=True))
+    lead = [*texts.get("title", ()), *texts.get("text", ())[: len(_LEAD_WEIGHTS)]]
+    chances = _chances_of(model, ["", *lead])
+    rest = [sentence for sentence in texts.get("text", ()) if sentence not in chances]
+    chances |= _chances_of(model.rest or model, rest)
     scored = {
         field: [
-            _Scored(start, end, chances[sentence] if sentence in measured else None)
+            _Scored(start, end, chances.get(sentence))
             for (start, end), sentence in zip(sentences.get(field, ()), texts[field], strict=True)
         ]
         for field in fields
     }
     return scored, chances[""]
+
+
+def _chances_of(model: SentimentModel, sentences: Iterable[str]) -> dict[str, _Chances]:
+    """The chances of each distinct sentence that sentiment is measured on."""
+    measured = [each for each in dict.fromkeys(sentences) if not states_sentiment(each)]
+    return dict(zip(measured, map(_Chances._make, model.chances(measured).tolist()), strict=True))
 
 
 def _of_mentions(

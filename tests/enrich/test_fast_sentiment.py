@@ -114,5 +114,5 @@ def test_a_model_that_is_not_there_is_said_to_be_none(
     file = tmp_path / "own.npz"
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(ConfigurationError, match=r"NEWSLOOM_SENTIMENT=.*expected fast, lexicon"):
+    with pytest.raises(ConfigurationError, match=r"NEWSLOOM_SENTIMENT=.*expected fast, accurate"):
         open_model(str(file))
