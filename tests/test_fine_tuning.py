@@ -122,8 +122,12 @@ def test_padding_changes_no_answer(base: Path) -> None:
 
 def test_a_model_learns_the_words_of_its_data_and_comes_out_the_same(base: Path) -> None:
     labelled = rows(150)
-    trained, again = (transformer.train(labelled, base) for _ in range(2))
+    steps: list[tuple[int, int]] = []
+    trained, again = (
+        transformer.train(labelled, base, lambda *done: steps.append(done)) for _ in range(2)
+    )
     assert trained.model == again.model
+    assert steps[: len(steps) // 2] == [(n, 72) for n in range(1, 73)]
     truth = [row.label for row, held in zip(labelled, trained.held, strict=True) if held]
     assert len(truth) == 30
     assert quality(truth, trained.chances).accuracy > 0.9
@@ -153,7 +157,7 @@ def test_a_folder_without_a_model_is_refused(base: Path, tmp_path: Path, missing
     for name in {"model.onnx", "tokenizer.json"} - {missing}:
         (tmp_path / name).write_bytes((base / name).read_bytes())
     with pytest.raises(ConfigurationError, match=r"expected a BERT as model\.onnx"):
-        transformer.train(rows(), tmp_path)
+        transformer.train(rows(), tmp_path, print)
 
 
 def test_the_command_writes_a_model_that_the_setting_names(base: Path, tmp_path: Path) -> None:

@@ -84,4 +84,7 @@ def _fine_tuned(rows: Sequence[Labelled], base: Path) -> Trained:
         raise ConfigurationError(
             f"{error.name} is missing: pip install 'newsloom[train]'"
         ) from error
-    return transformer.train(rows, base)
+    from pipeline.terminal import progress
+
+    with progress("steps") as advance:
+        return transformer.train(rows, base, advance)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,6 +34,7 @@ _NEAR = 20  # batches of texts that are sorted by length together, to be padded 
 _ROUNDED = 8  # lengths are multiples of it, so that few shapes are compiled
 
 _Integers = npt.NDArray[np.int32]
+Advance = Callable[[int, int], None]
 
 
 class _Texts(NamedTuple):
@@ -49,7 +51,7 @@ class _Batch(NamedTuple):
     mask: Floats
 
 
-def train(rows: Sequence[Labelled], base: Path) -> Trained:
+def train(rows: Sequence[Labelled], base: Path, advance: Advance) -> Trained:
     """The model `accurate` for rows, an ONNX file in eight bits.
 
     It is fitted twice: without a fifth of the rows, for its quality and its calibration (for the
@@ -59,6 +61,7 @@ def train(rows: Sequence[Labelled], base: Path) -> Trained:
     Args:
         rows: the texts.
         base: the folder of the pre-trained model.
+        advance: is told how many steps are done, and of how many.
 
     Raises:
         ConfigurationError: there are too few rows, or no such base.
@@ -74,14 +77,18 @@ def train(rows: Sequence[Labelled], base: Path) -> Trained:
         np.array([LABELS.index(row.label) for row in rows], np.int32),
     )
     held = folds(len(rows)) == 0
-    parameters = _fit(start, texts, np.flatnonzero(~held))
+    most = np.flatnonzero(~held)
+    total = _steps(len(most)) + _steps(len(rows))
+    parameters = _fit(start, texts, most, lambda step: advance(step, total))
     scores = _answers(parameters, texts, np.flatnonzero(held))
     labels = texts.labels[held]
     chances = np.empty_like(scores)
     for half in (0, 1):
         heat = temperature(scores[1 - half :: 2], labels[1 - half :: 2])
         chances[half::2] = softmax(scores[half::2] / heat)
-    parameters = _fit(start, texts, np.arange(len(rows)))
+    parameters = _fit(
+        start, texts, np.arange(len(rows)), lambda step: advance(_steps(len(most)) + step, total)
+    )
     heat = temperature(scores, labels)
     parameters["head"] = {name: value / heat for name, value in parameters["head"].items()}
     model = quantized(bert.to_onnx(parameters, {"vocabulary": json.dumps(vocabulary)}))
@@ -130,18 +137,33 @@ def quantized(model: onnx.ModelProto) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         whole, small = Path(folder) / "whole.onnx", Path(folder) / "small.onnx"
         onnx.save(model, str(whole))
-        quantize_dynamic(
-            whole,
-            small,
-            op_types_to_quantize=["MatMul"],
-            per_channel=True,
-            reduce_range=True,
-            weight_type=QuantType.QInt8,
-        )
+        logging.disable(
+            logging.WARNING
+        )  # it advises to optimise the model first, which changes nothing here
+        try:
+            quantize_dynamic(
+                whole,
+                small,
+                op_types_to_quantize=["MatMul"],
+                per_channel=True,
+                reduce_range=True,
+                weight_type=QuantType.QInt8,
+            )
+        finally:
+            logging.disable(logging.NOTSET)
         return small.read_bytes()
 
 
-def _fit(start: bert.Parameters, texts: _Texts, places: npt.NDArray[np.intp]) -> bert.Parameters:
+def _steps(count: int) -> int:
+    return EPOCHS * -(-count // BATCH)
+
+
+def _fit(
+    start: bert.Parameters,
+    texts: _Texts,
+    places: npt.NDArray[np.intp],
+    advance: Callable[[int], None],
+) -> bert.Parameters:
     """The parameters, fine-tuned to the texts at some places."""
     random = np.random.default_rng(0)
     size = start["word"].shape[1]
@@ -150,7 +172,7 @@ def _fit(start: bert.Parameters, texts: _Texts, places: npt.NDArray[np.intp]) ->
         "bias": np.zeros(len(LABELS), np.float32),
     }
     parameters = jax.tree.map(jnp.asarray, {**start, "head": head})
-    steps = EPOCHS * -(-len(places) // BATCH)
+    steps = _steps(len(places))
     rate = optax.warmup_cosine_decay_schedule(
         0.0, RATE, int(steps * _WARM_UP), steps, RATE * _LAST_RATE
     )
@@ -171,11 +193,14 @@ def _fit(start: bert.Parameters, texts: _Texts, places: npt.NDArray[np.intp]) ->
 
     state = optimizer.init(parameters)
     key = jax.random.key(0)
+    done = 0
     for _ in range(EPOCHS):
         for batch in _batches(texts, random.permutation(places), random):
             key, used = jax.random.split(key)
             labels = texts.labels[batch.places]
             parameters, state = step(parameters, state, batch, labels, used)
+            done += 1
+            advance(done)
     fitted: bert.Parameters = jax.tree.map(np.asarray, parameters)
     return fitted
 
