@@ -137,9 +137,7 @@ def quantized(model: onnx.ModelProto) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         whole, small = Path(folder) / "whole.onnx", Path(folder) / "small.onnx"
         onnx.save(model, str(whole))
-        logging.disable(
-            logging.WARNING
-        )  # it advises to optimise the model first, which changes nothing here
+        logging.disable(logging.WARNING)  # its advice to optimise the model before
         try:
             quantize_dynamic(
                 whole,
