@@ -12,7 +12,6 @@ from typing import NamedTuple, Protocol
 from pipeline.article import (
     Entity,
     EntityType,
-    Mention,
     Sentiment,
     SentimentLabel,
     TextField,
@@ -20,6 +19,7 @@ from pipeline.article import (
 )
 from pipeline.enrich.fast_sentiment import FastModel, read_weights
 from pipeline.enrich.lexicon import LexiconModel
+from pipeline.enrich.targets import Named, Reading, Says, read
 from pipeline.errors import ConfigurationError
 
 # What an article says first is what it is about: the title and the first sentences weigh as much as
@@ -89,6 +89,16 @@ class _Chances(NamedTuple):
     negative: float
 
 
+# What a target has by its role: as sure as such roles are right in tests/enrich/data/targets.jsonl.
+_BY_ROLE: dict[Says, _Chances] = {
+    "positive": _Chances(0.85, 0.1, 0.05),
+    "neutral": _Chances(0.05, 0.9, 0.05),
+    "negative": _Chances(0.05, 0.1, 0.85),
+}
+
+_Place = tuple[TextField, int]  # a field and the number of a sentence there
+
+
 class _Scored(NamedTuple):
     """A sentence that sentiment is measured on, or None as chances when it states sentiment."""
 
@@ -107,7 +117,8 @@ def attach(
     """The article's sentiment; fills in that of its entities (but amounts, dates) and tickers.
 
     An entity's or a ticker's is the mean over the sentences that mention it, each counted once,
-    the less the surer it is neutral.
+    the less the surer it is neutral. Of a sentence that mentions several, each has what is said of
+    it (`pipeline.enrich.targets`).
     Sentences in which a source states the mood of retail investors do not count; what is mentioned
     nowhere else gets the model's answer to an empty text.
 
@@ -118,12 +129,25 @@ def attach(
         entities: changed in place.
         tickers: changed in place.
     """
-    scored, nothing = _score(model, fields, sentences)
-    for entity in entities:
-        if entity.type in _WITH_SENTIMENT:
-            entity.sentiment = _of_mentions(entity.mentions, scored, nothing)
-    for ticker in tickers:
-        ticker.sentiment = _of_mentions(ticker.mentions, scored, nothing)
+    targets: list[Entity | Ticker] = [e for e in entities if e.type in _WITH_SENTIMENT]
+    targets += tickers
+    places = _places(targets, sentences)
+    readings = {
+        (field, number): read(fields[field][slice(*sentences[field][number])], named)
+        for (field, number), named in places.items()
+    }
+    scored, nothing, clauses = _score(model, fields, sentences, readings)
+    found: list[list[_Chances]] = [[] for _ in targets]
+    for place, named in places.items():
+        field, number = place
+        whole = scored[field][number].chances
+        if whole is None:
+            continue
+        for index in {name.target for name in named}:
+            of_target = [clauses[place, reading] for reading in readings[place].get(index, ())]
+            found[index].append(_mean([(1.0, each) for each in of_target], whole))
+    for target, chances in zip(targets, found, strict=True):
+        target.sentiment = _sentiment(_mean([(1.0, each) for each in chances], nothing))
     return _sentiment(_mean(_weighted(scored), nothing))
 
 
@@ -136,8 +160,9 @@ def _score(
     model: SentimentModel,
     fields: Mapping[TextField, str],
     sentences: Mapping[TextField, Sequence[tuple[int, int]]],
-) -> tuple[dict[TextField, list[_Scored]], _Chances]:
-    """All sentences with their chances, and those of an empty text."""
+    readings: Mapping[_Place, Mapping[int, Sequence[Reading]]],
+) -> tuple[dict[TextField, list[_Scored]], _Chances, dict[tuple[_Place, Reading], _Chances]]:
+    """All sentences with their chances, those of an empty text, and those of all readings."""
     texts = {
         field: [text[start:end] for start, end in sentences.get(field, ())]
         for field, text in fields.items()
@@ -148,7 +173,14 @@ def _score(
         for sentence in texts[field]
         if not states_sentiment(sentence)
     }
-    distinct = ["", *measured]
+    parts = {
+        (place, reading): reading.text(texts[place[0]][place[1]])
+        for place, of_targets in readings.items()
+        if texts[place[0]][place[1]] in measured
+        for of_target in of_targets.values()
+        for reading in of_target
+    }
+    distinct = list(dict.fromkeys(("", *measured, *parts.values())))
     chances = dict(zip(distinct, map(_chances, model.score(distinct)), strict=True))
     scored = {
         field: [
@@ -157,20 +189,34 @@ def _score(
         ]
         for field in fields
     }
-    return scored, chances[""]
+    return (
+        scored,
+        chances[""],
+        {part: _said(part[1], chances[text]) for part, text in parts.items()},
+    )
 
 
-def _of_mentions(
-    mentions: Iterable[Mention], scored: Mapping[TextField, Sequence[_Scored]], nothing: _Chances
-) -> Sentiment:
-    places: set[tuple[TextField, int]] = set()
-    for mention in mentions:
-        spans = scored.get(mention.field, ())
-        index = bisect_right(spans, mention.start, key=lambda span: span.start) - 1
-        if index >= 0 and mention.start < spans[index].end:
-            places.add((mention.field, index))
-    found = [scored[field][index].chances for field, index in sorted(places)]
-    return _sentiment(_mean([(1.0, chances) for chances in found if chances], nothing))
+def _said(reading: Reading, measured: _Chances) -> _Chances:
+    """What a reading gives a target, of whose words this is measured."""
+    if reading.says in _BY_ROLE:
+        return _BY_ROLE[reading.says]
+    return measured if reading.says == "same" else _Chances(*reversed(measured))
+
+
+def _places(
+    targets: Sequence[Entity | Ticker], sentences: Mapping[TextField, Sequence[tuple[int, int]]]
+) -> dict[_Place, list[Named]]:
+    """The sentences that mention targets, in order, and where in the sentence they do."""
+    places: dict[_Place, list[Named]] = {}
+    for number, target in enumerate(targets):
+        for mention in target.mentions:
+            spans = sentences.get(mention.field, ())
+            index = bisect_right(spans, mention.start, key=lambda span: span[0]) - 1
+            if index >= 0 and mention.start < spans[index][1]:
+                start = spans[index][0]
+                name = Named(mention.start - start, mention.end - start, number)
+                places.setdefault((mention.field, index), []).append(name)
+    return dict(sorted(places.items()))
 
 
 def _weighted(scored: Mapping[TextField, Sequence[_Scored]]) -> list[tuple[float, _Chances]]:
