@@ -38,6 +38,7 @@ _SUBJECT_REACH, _RELATIVE_REACH, _TAIL_REACH, _HEADLINE_REACH, _MAX_LINKS = 14, 
 _TOKEN = re.compile(
     r"""
       ['’]s\b
+    | \(\w+:                                 # the exchange of a ticker
     | [+\-−]?[$€£¥]?\d(?:[\d.,]*\d)?%?
     | [^\W\d_](?:[\w&'’.-]*[^\W_])?
     | [,;:—–]
@@ -125,6 +126,7 @@ class Sentence:
                 (word == "," and not self.is_name(place + 1))
                 or (self.verbs[place] and place > token)
                 or word in _NO_OBJECT
+                or (place == token and word in ("in", "at"))
             ):
                 return None
         return None
@@ -184,7 +186,7 @@ class Sentence:
             return self._after_link(token, verb_seen, begun)
         if self.verbs[token] and word in WORDS["reporting"] and not self.is_number(token + 1):
             infinitive = word in WORDS["foreseeing"]
-            return token + 1 if self._opens(token + 1, True, infinitive) else None
+            return token + 1 if self._opens(token + 1, False, infinitive) else None
         if verb_seen and word in _RELATIVES:
             return self._relative(token)
         return None
@@ -275,5 +277,5 @@ class Sentence:
 _VERBS, _BEFORE_NOUNS = WORDS["verbs"], WORDS["before_nouns"]
 _NO_SUBJECT = ENDS | _RELATIVES | (_CONNECTIVES - _JOINING)
 _NO_BODY = _CONNECTIVES | (_JOINING - {"with"})
-_NO_OBJECT = WORDS["prepositions"] - {"of", "in", "at"}
+_NO_OBJECT = (WORDS["prepositions"] - {"of", "in", "at"}) | {"as"}
 OBJECT_REACH = 8

@@ -46,12 +46,12 @@ def find_role(sentence: Sentence, clause: Clause, token: int) -> Found | None:
     for role in roles:
         if noun and role.subject != "=":
             continue
-        if not role.rest and _is_passive(sentence, token, clause.first):
-            return _passive(sentence, clause, token, role)
         match = _match(sentence, role.rest, token + 1, clause.last)
         if match is None:
             continue
         end, objects = match
+        if _may_be_passive(role) and _is_passive(sentence, token, clause.first):
+            return _passive(sentence, clause, token, end, role)
         while len(objects) < len(role.object):
             name = sentence.object_from(end, clause.last)
             if name is None:
@@ -63,6 +63,10 @@ def find_role(sentence: Sentence, clause: Clause, token: int) -> Found | None:
     return None
 
 
+def _may_be_passive(role: Role) -> bool:
+    return not any(words is _ANY or words is _OBJECT for words in role.rest)
+
+
 def _is_passive(sentence: Sentence, token: int, first: int) -> bool:
     word = sentence.words[token]
     if not word.endswith("ed") and word not in WORDS["participles"]:
@@ -71,15 +75,15 @@ def _is_passive(sentence: Sentence, token: int, first: int) -> bool:
     return sentence.word(token + 1) == "by" or not WORDS["be"].isdisjoint(before)
 
 
-def _passive(sentence: Sentence, clause: Clause, token: int, role: Role) -> Found:
+def _passive(sentence: Sentence, clause: Clause, token: int, end: int, role: Role) -> Found:
     """A role turned round: its object is the subject, and who acts stands behind "by"."""
-    for place in range(token + 1, min(token + 1 + _GAP, clause.last)):
+    for place in range(end, min(end + _GAP, clause.last)):
         if sentence.words[place] == "by":
             agent = sentence.object_from(place + 1, clause.last)
             if agent is not None:
                 others = [(agent, role.subject)]
                 return Found(token, place + 1, role.object, others, passive=True)
-    return Found(token, token + 1, role.object, [], passive=True)
+    return Found(token, end, role.object, [], passive=True)
 
 
 def _match(

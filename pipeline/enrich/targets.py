@@ -141,8 +141,13 @@ class _Reader:
         if not names:
             return
         if self._is_source_clause(clause):
-            told = self._before is None and clause.first > 0
-            self._set(names, self._same(0, clause.first) if told else _NEUTRAL)
+            # "Sales fell, A said" is about A.
+            own = (
+                self._before is None
+                and clause.first > 0
+                and clause.body < names[-1] + 1 == clause.verb
+            )
+            self._set(names, self._same(0, clause.first) if own else _NEUTRAL)
         elif (said := self._of_list(clause, names[0])) is not None:
             self._set(names, said)
         elif clause.verb is None:
@@ -189,6 +194,12 @@ class _Reader:
             return True
         behind = self._words[clause.verb + 1 : clause.last]
         return all(word in ("", "that", ",") for word in behind)
+
+    def _of_source(self, clause: Clause, name: int) -> Reading:
+        """Of a source: nothing, but "Sales fell, A said" is about A."""
+        if self._before is None and clause.first > 0 and clause.verb == name + 1:
+            return self._same(0, clause.first)
+        return _NEUTRAL
 
     def _of_list(self, clause: Clause, name: int) -> Reading | None:
         """What the head of a list says: "Losers included A and B", "Gainers: A, B"."""
@@ -263,9 +274,10 @@ class _Reader:
                 break
             if word in WORDS["flat"] or (word == "changed" and self._words[token - 1] == "little"):
                 return _NEUTRAL
-            if word in (WORDS["up"] if token == verb else WORDS["good"]):
+            moves = token == verb or self._words[verb] in WORDS["moving"]
+            if word in (WORDS["up"] if moves else ()) or (token > verb and word in WORDS["good"]):
                 return _POSITIVE
-            if word in (WORDS["down"] if token == verb else WORDS["bad"]):
+            if word in (WORDS["down"] if moves else ()) or (token > verb and word in WORDS["bad"]):
                 return _NEGATIVE
         word = self._words[verb]
         if word in WORDS["rising"] and self._is_quotation(clause, verb):
