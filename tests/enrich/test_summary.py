@@ -62,8 +62,8 @@ def test_stated_retail_sentiment_is_no_news() -> None:
         "She called robots near Graz the best robots of all, and the plant her life's work.",
         "After her long speech about robots the plant near Graz was open to all guests.",
         "But the plant for robots near Graz may open a year later than planned.",
-        '"We at Norvane want the plant for robots near Graz to be the best of all."',
-        '"The robots near Graz will double their output, and that is not all of it.',
+        '"Guests at Norvane always ask for robots and for nothing else all night."',
+        '"Guests at Norvane always ask for robots until late, and for nothing else.',
     ],
 )
 def test_a_sentence_that_needs_another_one_is_left_out(sentence: str) -> None:
@@ -74,7 +74,7 @@ def test_a_sentence_that_needs_another_one_is_left_out(sentence: str) -> None:
 
 def test_a_sentence_may_lean_on_the_one_before_it() -> None:
     band = "A brass band played for the guests of the mayor until late in the night."
-    follower = "It will be the largest plant near Graz, and robots will carry all parcels."
+    follower = "It will be the largest of its kind, and robots will carry parcels through Graz."
     assert _summary(f"{LEAD} {follower} {band}") == f"{LEAD} {follower}"
 
 
