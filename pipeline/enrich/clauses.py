@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import NamedTuple
 
 from pipeline.enrich.words import read_lists
@@ -27,7 +28,7 @@ _LEADS = WORDS["prepositions"] | _CONNECTIVES | {"according", "compared", "next"
 NO_VERBS = WORDS["not_verbs"] | WORDS["prepositions"] | _CONNECTIVES | WORDS["before_nouns"]
 """Never a verb, whatever their endings."""
 
-ENDS = frozenset(";:—–")
+ENDS = frozenset(";:—–-")
 _SHARES = frozenset(("shares", "stock"))
 _NOBODY: frozenset[int] = frozenset()
 
@@ -38,10 +39,10 @@ _SUBJECT_REACH, _RELATIVE_REACH, _TAIL_REACH, _HEADLINE_REACH, _MAX_LINKS = 14, 
 _TOKEN = re.compile(
     r"""
       ['’]s\b
-    | \(\w+:                                 # the exchange of a ticker
+    | \(\w+: | \([+\-−][\d.]+%               # the exchange of a ticker; an aside on a price
     | [+\-−]?[$€£¥]?\d(?:[\d.,]*\d)?%?
     | [^\W\d_](?:[\w&'’.-]*[^\W_])?
-    | [,;:—–]
+    | (?<=\s)-(?=\s) | [,;:—–]
     """,
     re.X,
 )
@@ -152,7 +153,7 @@ class Sentence:
         if not word or not token:
             return False
         before = self.words[token - 1]
-        if word in PREDICATES:
+        if word in PREDICATES or is_change(word):
             return not before or before in _SHARES
         if before in _BEFORE_NOUNS:
             return False
@@ -175,6 +176,13 @@ class Sentence:
                 verb_seen = False
         if not self.words:
             return []
+        # What has no name belongs to what is before it: "A has a deal; shares up 3%".
+        bounds = pairwise([*begins, len(self.words)])
+        begins = [
+            first
+            for first, last in bounds
+            if first == 0 or first in self.antecedents or any(map(self.is_name, range(first, last)))
+        ]
         ends = [*begins[1:], len(self.words)]
         return [self._clause(*at) for at in zip(range(len(ends)), begins, ends, strict=True)]
 
@@ -274,8 +282,13 @@ class Sentence:
         return range(0)
 
 
+def is_change(word: str) -> bool:
+    """Whether a word says how a price has changed: "+3%"."""
+    return word[:1] in ("+", "-", "−") and word.endswith("%")
+
+
 _VERBS, _BEFORE_NOUNS = WORDS["verbs"], WORDS["before_nouns"]
-_NO_SUBJECT = ENDS | _RELATIVES | (_CONNECTIVES - _JOINING)
+_NO_SUBJECT = ENDS | _RELATIVES | (_CONNECTIVES - JOINTS)
 _NO_BODY = _CONNECTIVES | (_JOINING - {"with"})
 _NO_OBJECT = (WORDS["prepositions"] - {"of", "in", "at"}) | {"as"}
 OBJECT_REACH = 8

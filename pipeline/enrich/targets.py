@@ -21,6 +21,7 @@ from pipeline.enrich.clauses import (
     Name,
     Sentence,
     Span,
+    is_change,
 )
 from pipeline.enrich.roles import Found, find_role
 
@@ -59,11 +60,13 @@ _OPPOSITES: dict[Says, Says] = {
     "neutral": "neutral",
 }
 
-_PARENTHESIS = re.compile(r"\s*\((?:\w+:\s*)?\$?")  # between a company and its ticker
+_PARENTHESIS = re.compile(r"(?:['’]s)?\s*\((?:\w+:\s*)?\$?")  # between a company and its ticker
 _OPPOSED = frozenset(("unlike", "versus"))
 _COMPARING = frozenset(("compared", "contrast", "next"))
 _COMPARED = {("compared", "with"), ("compared", "to"), ("next", "to"), ("in", "contrast")}
 _LEADING = frozenset(("in", "on", "at", "from"))
+_MOVEMENT = WORDS["rising"] | WORDS["falling"]
+_NAMES_ONLY = ENDS | JOINTS | {""}
 _TRAILING = ENDS | JOINTS | {"that"}
 _AFTER_MOVEMENT = (
     WORDS["prepositions"] | WORDS["connectives"] | ENDS | {",", "and", "to", "more", "faster"}
@@ -150,6 +153,8 @@ class _Reader:
             self._set(names, self._same(0, clause.first) if own else _NEUTRAL)
         elif (said := self._of_list(clause, names[0])) is not None:
             self._set(names, said)
+        elif _NAMES_ONLY.issuperset(self._words[clause.first : clause.last]):
+            self._set(names, self._of_names(clause))
         elif clause.verb is None:
             self._of_roles(clause, [], same)
             self._set_others(names, self._of_phrase(clause, names[0], same))
@@ -195,9 +200,9 @@ class _Reader:
         behind = self._words[clause.verb + 1 : clause.last]
         return all(word in ("", "that", ",") for word in behind)
 
-    def _of_source(self, clause: Clause, name: int) -> Reading:
+    def _of_source(self, clause: Clause, names: Sequence[int]) -> Reading:
         """Of a source: nothing, but "Sales fell, A said" is about A."""
-        if self._before is None and clause.first > 0 and clause.verb == name + 1:
+        if self._before is None and clause.first > 0 and clause.verb == names[0] + 1:
             return self._same(0, clause.first)
         return _NEUTRAL
 
@@ -214,6 +219,12 @@ class _Reader:
             if word in WORDS["heads_bad"]:
                 return _NEGATIVE
         return None
+
+    def _of_names(self, clause: Clause) -> Reading:
+        """Of a clause of names: before a headline its subject, behind it a source."""
+        if clause.first > 0:
+            return _NEUTRAL
+        return self._same(0, len(self._words))
 
     def _of_phrase(self, clause: Clause, name: int, same: Reading) -> Reading:
         """Of names in a piece without a verb: "B 2%", "unlike B", "despite losses at B"."""
@@ -239,7 +250,7 @@ class _Reader:
             if self._is_source(token) or self._sentence.is_origin(token):
                 self._readings[token] = _NEUTRAL
                 continue
-            if last < 0 or JOINTS.isdisjoint(self._words[last + 1 : token]):
+            if last < 0 or not self._are_joined(last, token):
                 leads = self._words[clause.body] in _LEADING and token != zone[-1]
                 is_subject = not subjects and not (leads and token <= clause.body + _LEAD_REACH)
             if is_subject:
@@ -248,6 +259,10 @@ class _Reader:
                 self._readings[token] = _NEUTRAL
             last = token
         return subjects
+
+    def _are_joined(self, name: int, other: int) -> bool:
+        between = self._words[name + 1 : other]
+        return not between or not JOINTS.isdisjoint(between)
 
     def _is_source(self, token: int) -> bool:
         """Whether a name only says where an analyst works: "analysts at A", "A analysts"."""
@@ -268,6 +283,8 @@ class _Reader:
         verb = clause.verb
         if verb is None:
             return None
+        if is_change(self._words[verb]):
+            return _POSITIVE if self._words[verb].startswith("+") else _NEGATIVE
         for token in range(verb, min(verb + _PREDICATE_REACH, clause.last)):
             word = self._words[token]
             if word in ("", "not") or word in WORDS["determiners"]:
@@ -350,12 +367,12 @@ class _Reader:
         for place in range(token - 1, max(clause.first, token - _PREPOSITION_REACH) - 1, -1):
             word, before = self._words[place], self._sentence.word(place - 1)
             if not word:
-                if not known and not JOINTS.isdisjoint(self._words[place + 1 : token]):
+                if place == token - 1 or (not known and self._are_joined(place, token)):
                     return self._readings[place]
                 break
             if word in _OPPOSED or (word in ("with", "to") and before in _COMPARING):
                 return _opposite(subject)
-            if word == "against" and known:
+            if word == "against" and known and self._words[clause.verb or 0] in _MOVEMENT:
                 return _opposite(subject)
             if word in WORDS["alike"] or (word in WORDS["like_verbs"] and before in ("as", "so")):
                 return subject
