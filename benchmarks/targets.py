@@ -40,8 +40,13 @@ def answers(model: SentimentModel, rows: Sequence[dict[str, Any]]) -> list[Senti
 
 
 def whole(model: SentimentModel, rows: Sequence[dict[str, Any]]) -> list[SentimentLabel]:
-    """What it would say if each target stood alone: what the whole sentence says."""
-    return [labels(model, row["text"], [target])[0] for row in rows for target in row["targets"]]
+    """What it says of the sentences as wholes, for each of their targets."""
+    found: list[SentimentLabel] = []
+    for row in rows:
+        text = row["text"]
+        sentiment = attach(model, {"text": text}, {"text": [(0, len(text))]}, [], [])
+        found += [sentiment.label] * len(row["targets"])
+    return found
 
 
 def truth(rows: Sequence[dict[str, Any]]) -> list[SentimentLabel]:

@@ -61,9 +61,14 @@ _OPPOSITES: dict[Says, Says] = {
 }
 
 _PARENTHESIS = re.compile(r"(?:['’]s)?\s*\((?:\w+:\s*)?\$?")  # between a company and its ticker
+_MAY_BE_SOURCE = re.compile(
+    r"\b(?:according|analysts?|brokers?|economists?|researchers?|strategists?|spokes\w+|told)\b",
+    re.I,
+)
 _OPPOSED = frozenset(("unlike", "versus"))
 _COMPARING = frozenset(("compared", "contrast", "next"))
 _COMPARED = {("compared", "with"), ("compared", "to"), ("next", "to"), ("in", "contrast")}
+_OF_SOURCES = frozenset(("at", "with", "for", "from"))
 _LEADING = frozenset(("in", "on", "at", "from"))
 _MOVEMENT = WORDS["rising"] | WORDS["falling"]
 _NAMES_ONLY = ENDS | JOINTS | {""}
@@ -86,13 +91,17 @@ def read(sentence: str, named: Iterable[Named]) -> dict[int, list[Reading]]:
             parentheses, its ticker.
 
     Returns:
-        By target; empty if fewer than two different ones are named: then all that the sentence
-        says is about it.
+        By target; empty if only one is named, unless it is only a source: then all that the
+        sentence says is about it.
     """
     names = _joined(sentence, named)
-    if len({targets for _, _, targets in names}) < 2:
-        return {}
-    return _Reader(Sentence(sentence, names)).readings()
+    if len({targets for _, _, targets in names}) > 1:
+        return _Reader(Sentence(sentence, names)).readings()
+    if names and _MAY_BE_SOURCE.search(sentence):
+        reader = _Reader(Sentence(sentence, names))
+        if reader.names_a_source():
+            return {target: [_NEUTRAL] for target in names[0][2]}
+    return {}
 
 
 def clauses(sentence: str, named: Iterable[Named]) -> list[Span]:
@@ -135,6 +144,16 @@ class _Reader:
                 found.setdefault(target, []).append(self._readings[token])
         return found
 
+    def names_a_source(self) -> bool:
+        """Whether all names only say who said something."""
+        return all(
+            self._is_source(token)
+            or (self._is_source_clause(clause) and self._of_source(clause, [token]) is _NEUTRAL)
+            for clause in self._sentence.clauses
+            for token in range(clause.first, clause.last)
+            if not self._words[token]
+        )
+
     def _read(self, clause: Clause) -> None:
         same = self._same(clause.body, clause.last)
         antecedent = self._sentence.antecedents.get(clause.first)
@@ -144,13 +163,7 @@ class _Reader:
         if not names:
             return
         if self._is_source_clause(clause):
-            # "Sales fell, A said" is about A.
-            own = (
-                self._before is None
-                and clause.first > 0
-                and clause.body < names[-1] + 1 == clause.verb
-            )
-            self._set(names, self._same(0, clause.first) if own else _NEUTRAL)
+            self._set(names, self._of_source(clause, names))
         elif (said := self._of_list(clause, names[0])) is not None:
             self._set(names, said)
         elif _NAMES_ONLY.issuperset(self._words[clause.first : clause.last]):

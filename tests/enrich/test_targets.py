@@ -73,6 +73,11 @@ def test_the_frozen_half_is_as_large_as_promised() -> None:
         ("According to Norvane, shares of Pellworth fell 4%.", "0-"),
         ("Norvane rose 3% on a deal with Pellworth.", "+0"),
         ("Norvane jumped 3% on the Pellworth exchange.", "+0"),
+        ("Sales in Pellworth plunged, Norvane said.", "0-"),
+        # headlines
+        ("$Norvane - Pellworth jumps 3%", "++"),
+        ("Norvane +3% after Pellworth upgrade", "+0"),
+        ("Norvane sinks 3%: Pellworth", "-0"),
         # roles
         ("Norvane outperformed Pellworth.", "+-"),
         ("Norvane was outperformed by Pellworth.", "-+"),
@@ -99,6 +104,34 @@ def test_a_company_and_its_ticker_are_one() -> None:
 @pytest.mark.parametrize("text", ["Norvane rose while stocks fell.", "Norvane (NVR) rose 3%."])
 def test_a_sentence_with_one_target_is_read_as_a_whole(text: str) -> None:
     assert read(text, places(text, "Norvane", "NVR")) == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Shares of chipmakers fell, analysts at Norvane said.",
+        "According to Norvane, oil demand will collapse.",
+        "Oil demand will collapse, according to Norvane.",
+        "The crash will get worse, economists at Norvane wrote.",
+        "Norvane analysts expect a recession.",
+        "The minister told Norvane that the economy was in a recession.",
+    ],
+)
+def test_a_source_has_no_sentiment_though_it_is_the_only_target(text: str) -> None:
+    assert signs(text, "Norvane") == "0"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Norvane missed what analysts had expected.",
+        "Norvane fell, analysts said.",
+        "Analysts at banks downgraded Norvane.",
+        "Sales fell, Norvane told analysts.",
+    ],
+)
+def test_a_target_that_analysts_talk_about_is_no_source(text: str) -> None:
+    assert read(text, places(text, "Norvane")) == {}
 
 
 def test_clauses_are_where_the_subject_changes() -> None:
