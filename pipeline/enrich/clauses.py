@@ -38,10 +38,10 @@ _SUBJECT_REACH, _RELATIVE_REACH, _TAIL_REACH, _HEADLINE_REACH, _MAX_LINKS = 14, 
 
 _TOKEN = re.compile(
     r"""
-      ['’]s\b
+      's\b
     | \(\w+: | \([+\-−][\d.]+%               # the exchange of a ticker; an aside on a price
     | [+\-−]?[$€£¥]?\d(?:[\d.,]*\d)?%?
-    | [^\W\d_](?:[\w&'’.-]*[^\W_])?
+    | [^\W\d_](?:[\w&'.-]*[^\W_])?
     | (?<=\s)-(?=\s) | [,;:—–]
     """,
     re.X,
@@ -80,7 +80,9 @@ class Sentence:
     def __init__(self, text: str, names: Iterable[Name]) -> None:
         self.words: list[str] = []
         self.names: list[frozenset[int]] = []
+        self._length = len(text)
         self._spans: list[Span] = []
+        text = _lower(text)
         place = 0
         for start, end, targets in names:
             self._add(text, place, start)
@@ -89,7 +91,11 @@ class Sentence:
             self.names.append(targets)
             place = end
         self._add(text, place, len(text))
-        self.verbs = [self._is_verb(token, word) for token, word in enumerate(self.words)]
+        self.verbs = [
+            (word in _VERBS or word[-1:] in _VERB_ENDS or word in PREDICATES)
+            and self._is_verb(token, word)
+            for token, word in enumerate(self.words)
+        ]
         self.antecedents: dict[int, int] = {}
         self.clauses = self._divide()
 
@@ -113,8 +119,12 @@ class Sentence:
         )
 
     def span(self, first: int, last: int) -> Span:
-        """From the first of some tokens to the end of the last one; `last` is exclusive."""
-        return self._spans[first][0], self._spans[last - 1][1]
+        """From the first of some tokens to the end of the last one; `last` is exclusive.
+
+        The first and the last token of the sentence have the marks before and behind them.
+        """
+        start = self._spans[first][0] if first else 0
+        return start, self._spans[last - 1][1] if last < len(self.words) else self._length
 
     def object_from(self, token: int, last: int) -> int | None:
         """The name that is the object of what ends before a token, if it is near."""
@@ -143,10 +153,10 @@ class Sentence:
         return group
 
     def _add(self, text: str, start: int, end: int) -> None:
-        for match in _TOKEN.finditer(text, start, end):
-            self.words.append(match[0].lower().replace("’", "'"))
-            self.names.append(_NOBODY)
-            self._spans.append(match.span())
+        matches = list(_TOKEN.finditer(text, start, end))
+        self.words += [match[0] for match in matches]
+        self.names += [_NOBODY] * len(matches)
+        self._spans += [match.span() for match in matches]
 
     def _is_verb(self, token: int, word: str) -> bool:
         """Whether a word is, by its form and what is beside it, the verb of a clause."""
@@ -169,6 +179,8 @@ class Sentence:
         begins = [0]
         verb_seen = False
         for token, word in enumerate(self.words):
+            if word not in _BREAKS and not self.verbs[token]:
+                continue
             begin = self._begin(token, word, verb_seen, begins[-1])
             verb_seen = verb_seen or self.verbs[token]
             if begin is not None and begins[-1] < begin < len(self.words):
@@ -287,7 +299,17 @@ def is_change(word: str) -> bool:
     return word[:1] in ("+", "-", "−") and word.endswith("%")
 
 
+def _lower(text: str) -> str:
+    """In lower case, with straight apostrophes, and as long as it was."""
+    lower = text.lower()
+    if len(lower) != len(text):
+        lower = "".join(low if len(low := char.lower()) == 1 else char for char in text)
+    return lower.replace("’", "'")
+
+
 _VERBS, _BEFORE_NOUNS = WORDS["verbs"], WORDS["before_nouns"]
+_VERB_ENDS = ("d", "s", "%")  # of the verbs that are known by their endings, and of changes
+_BREAKS = _LINKS | ENDS | _RELATIVES
 _NO_SUBJECT = ENDS | _RELATIVES | (_CONNECTIVES - JOINTS)
 _NO_BODY = _CONNECTIVES | (_JOINING - {"with"})
 _NO_OBJECT = (WORDS["prepositions"] - {"of", "in", "at"}) | {"as"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -39,9 +38,7 @@ class Found(NamedTuple):
 
 def find_role(sentence: Sentence, clause: Clause, token: int) -> Found | None:
     """The role that begins at a token, if it says something about someone."""
-    roles = _roles().get(sentence.words[token])
-    if roles is None:
-        return None
+    roles = ROLES.get(sentence.words[token], ())
     noun = token > clause.first and sentence.words[token - 1] in WORDS["determiners"]
     for role in roles:
         if noun and role.subject != "=":
@@ -114,8 +111,7 @@ def _match(
     return token, objects
 
 
-@cache
-def _roles() -> dict[str, list[Role]]:
+def _load() -> dict[str, list[Role]]:
     """The patterns by their first words, the longest first."""
     text = files(__package__).joinpath("data/roles.tsv").read_text("utf-8")
     roles: dict[str, list[Role]] = {}
@@ -135,3 +131,7 @@ def _roles() -> dict[str, list[Role]]:
 
 def _element(text: str) -> frozenset[str]:
     return _ANY if text == "*" else _OBJECT if text == "N" else frozenset(text.split("/"))
+
+
+ROLES = _load()
+"""The patterns by their first words, the longest first."""

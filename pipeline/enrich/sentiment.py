@@ -19,7 +19,7 @@ from pipeline.article import (
 )
 from pipeline.enrich.fast_sentiment import FastModel, read_weights
 from pipeline.enrich.lexicon import LexiconModel
-from pipeline.enrich.targets import Named, Reading, Says, read
+from pipeline.enrich.targets import Named, Reading, Says, is_telling, read
 from pipeline.errors import ConfigurationError
 
 # What an article says first is what it is about: the title and the first sentences weigh as much as
@@ -96,6 +96,9 @@ _BY_ROLE: dict[Says, _Chances] = {
     "negative": _Chances(0.05, 0.1, 0.85),
 }
 
+# A sentence that is so surely neutral says nothing of anyone, unless a word of a role is in it.
+_SURELY_NEUTRAL = 0.8
+
 _Place = tuple[TextField, int]  # a field and the number of a sentence there
 
 
@@ -131,23 +134,12 @@ def attach(
     """
     targets: list[Entity | Ticker] = [e for e in entities if e.type in _WITH_SENTIMENT]
     targets += tickers
-    places = _places(targets, sentences)
-    readings = {
-        (field, number): read(fields[field][slice(*sentences[field][number])], named)
-        for (field, number), named in places.items()
-    }
-    scored, nothing, clauses = _score(model, fields, sentences, readings)
-    found: list[list[_Chances]] = [[] for _ in targets]
-    for place, named in places.items():
-        field, number = place
-        whole = scored[field][number].chances
-        if whole is None:
-            continue
-        for index in {name.target for name in named}:
-            of_target = [clauses[place, reading] for reading in readings[place].get(index, ())]
-            found[index].append(_mean([(1.0, each) for each in of_target], whole))
-    for target, chances in zip(targets, found, strict=True):
-        target.sentiment = _sentiment(_mean([(1.0, each) for each in chances], nothing))
+    scored, measured = _score(model, fields, sentences)
+    found = _of_targets(model, fields, scored, measured, _places(targets, sentences))
+    nothing = measured[""]
+    for number, target in enumerate(targets):
+        chances = [(1.0, each) for each in found.get(number, ())]
+        target.sentiment = _sentiment(_mean(chances, nothing))
     return _sentiment(_mean(_weighted(scored), nothing))
 
 
@@ -160,40 +152,69 @@ def _score(
     model: SentimentModel,
     fields: Mapping[TextField, str],
     sentences: Mapping[TextField, Sequence[tuple[int, int]]],
-    readings: Mapping[_Place, Mapping[int, Sequence[Reading]]],
-) -> tuple[dict[TextField, list[_Scored]], _Chances, dict[tuple[_Place, Reading], _Chances]]:
-    """All sentences with their chances, those of an empty text, and those of all readings."""
+) -> tuple[dict[TextField, list[_Scored]], dict[str, _Chances]]:
+    """All sentences with their chances, and those of each text that was measured, "" among them."""
     texts = {
         field: [text[start:end] for start, end in sentences.get(field, ())]
         for field, text in fields.items()
     }
-    measured = {
+    distinct = {
         sentence: None
         for field in texts
         for sentence in texts[field]
         if not states_sentiment(sentence)
     }
-    parts = {
-        (place, reading): reading.text(texts[place[0]][place[1]])
-        for place, of_targets in readings.items()
-        if texts[place[0]][place[1]] in measured
-        for of_target in of_targets.values()
-        for reading in of_target
-    }
-    distinct = list(dict.fromkeys(("", *measured, *parts.values())))
-    chances = dict(zip(distinct, map(_chances, model.score(distinct)), strict=True))
+    measured = _measure(model, ["", *distinct])
     scored = {
         field: [
-            _Scored(start, end, chances[sentence] if sentence in measured else None)
+            _Scored(start, end, measured[sentence] if sentence in distinct else None)
             for (start, end), sentence in zip(sentences.get(field, ()), texts[field], strict=True)
         ]
         for field in fields
     }
-    return (
-        scored,
-        chances[""],
-        {part: _said(part[1], chances[text]) for part, text in parts.items()},
-    )
+    return scored, measured
+
+
+def _measure(model: SentimentModel, texts: Sequence[str]) -> dict[str, _Chances]:
+    return dict(zip(texts, map(_chances, model.score(texts)), strict=True))
+
+
+def _of_targets(
+    model: SentimentModel,
+    fields: Mapping[TextField, str],
+    scored: Mapping[TextField, Sequence[_Scored]],
+    measured: Mapping[str, _Chances],
+    places: Mapping[_Place, Sequence[Named]],
+) -> dict[int, list[_Chances]]:
+    """What each sentence that names a target says of it; all clauses are measured together."""
+    said: list[tuple[str, _Chances, Sequence[Named], dict[int, list[Reading]]]] = []
+    for (field, number), named in places.items():
+        start, end, whole = scored[field][number]
+        if whole is None:
+            continue
+        sentence = fields[field][start:end]
+        readings: dict[int, list[Reading]] = {}
+        if whole.neutral < _SURELY_NEUTRAL or (len(named) > 1 and is_telling(sentence)):
+            readings = read(sentence, named)
+        said.append((sentence, whole, named, readings))
+    clauses = {
+        reading.text(sentence): None
+        for sentence, _, _, readings in said
+        for of_target in readings.values()
+        for reading in of_target
+    }
+    new = [clause for clause in clauses if clause not in measured]
+    measured = {**measured, **_measure(model, new)} if new else measured
+    found: dict[int, list[_Chances]] = {}
+    for sentence, whole, named, readings in said:
+        for target in {name.target: None for name in named}:
+            of_target = [
+                _said(reading, measured[reading.text(sentence)])
+                for reading in readings.get(target, ())
+            ]
+            chances = _mean([(1.0, each) for each in of_target], whole) if of_target else whole
+            found.setdefault(target, []).append(chances)
+    return found
 
 
 def _said(reading: Reading, measured: _Chances) -> _Chances:
@@ -232,6 +253,8 @@ def _weighted(scored: Mapping[TextField, Sequence[_Scored]]) -> list[tuple[float
 
 def _mean(weighted: Sequence[tuple[float, _Chances]], nothing: _Chances) -> _Chances:
     """The weighted mean, or `nothing` of nothing."""
+    if len(weighted) == 1:
+        return weighted[0][1]
     weighted = [
         (weight * (1 - (1 - _NEUTRAL_WEIGHT) * chances.neutral), chances)
         for weight, chances in weighted

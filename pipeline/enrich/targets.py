@@ -23,7 +23,7 @@ from pipeline.enrich.clauses import (
     Span,
     is_change,
 )
-from pipeline.enrich.roles import Found, find_role
+from pipeline.enrich.roles import ROLES, Found, find_role
 
 Says = Literal["same", "opposite", "positive", "neutral", "negative"]
 
@@ -71,6 +71,10 @@ _COMPARED = {("compared", "with"), ("compared", "to"), ("next", "to"), ("in", "c
 _OF_SOURCES = frozenset(("at", "with", "for", "from"))
 _LEADING = frozenset(("in", "on", "at", "from"))
 _MOVEMENT = WORDS["rising"] | WORDS["falling"]
+_WORD = re.compile(r"[^\W\d_][\w-]*|[+\-−](?=\d)")
+_TELLING = (
+    _MOVEMENT | PREDICATES | WORDS["good"] | WORDS["bad"] | WORDS["heads_good"] | WORDS["heads_bad"]
+).union(ROLES, "+-−")
 _NAMES_ONLY = ENDS | JOINTS | {""}
 _TRAILING = ENDS | JOINTS | {"that"}
 _AFTER_MOVEMENT = (
@@ -102,6 +106,11 @@ def read(sentence: str, named: Iterable[Named]) -> dict[int, list[Reading]]:
         if reader.names_a_source():
             return {target: [_NEUTRAL] for target in names[0][2]}
     return {}
+
+
+def is_telling(sentence: str) -> bool:
+    """Whether a sentence has words by which `read` may give a label, whatever is measured."""
+    return not _TELLING.isdisjoint(_WORD.findall(sentence.lower()))
 
 
 def clauses(sentence: str, named: Iterable[Named]) -> list[Span]:
@@ -353,7 +362,9 @@ class _Reader:
         subject = self._of_predicate(clause)
         token = clause.body
         while token < clause.last:
-            found = find_role(self._sentence, clause, token)
+            found = None
+            if self._words[token] in ROLES:
+                found = find_role(self._sentence, clause, token)
             token = found.end if found else token + 1
             if not found:
                 continue

@@ -139,7 +139,7 @@ def test_clauses_are_where_the_subject_changes() -> None:
     spans = clauses(text, places(text, "Norvane", "Pellworth"))
     assert [text[start:end] for start, end in spans] == [
         "Norvane rose 3% and raised its outlook,",
-        "while Pellworth, a rival, fell",
+        "while Pellworth, a rival, fell.",
     ]
 
 
