@@ -47,7 +47,7 @@ def find_role(sentence: Sentence, clause: Clause, token: int) -> Found | None:
         if match is None:
             continue
         end, objects = match
-        if _may_be_passive(role) and _is_passive(sentence, token, clause.first):
+        if role.object and _may_be_passive(role) and _is_passive(sentence, token, clause.first):
             return _passive(sentence, clause, token, end, role)
         while len(objects) < len(role.object):
             name = sentence.object_from(end, clause.last)
@@ -119,6 +119,7 @@ def _load() -> dict[str, list[Role]]:
         if line.startswith("#"):
             continue
         subject, object_, patterns = line.split("\t")
+        object_ = object_.strip(".")
         for pattern in patterns.split(", "):
             first, *rest = pattern.split()
             role = Role(subject, object_, tuple(map(_element, rest)))

@@ -318,17 +318,16 @@ class _Reader:
                 return _POSITIVE
             if word in (WORDS["down"] if moves else ()) or (token > verb and word in WORDS["bad"]):
                 return _NEGATIVE
-        word = self._words[verb]
-        if word in WORDS["rising"] and self._is_quotation(clause, verb):
-            return _POSITIVE
-        if word in WORDS["falling"] and self._is_quotation(clause, verb):
-            return _NEGATIVE
-        return None
+        main = verb + (self._words[verb] in WORDS["auxiliaries"])
+        word = self._words[main] if main < clause.last else ""
+        if word not in _MOVEMENT or not self._is_quotation(clause, verb, main):
+            return None
+        return _POSITIVE if word in WORDS["rising"] else _NEGATIVE
 
-    def _is_quotation(self, clause: Clause, verb: int) -> bool:
-        """Whether a clause only says where a name or its figures go: "A's sales rose 3%"."""
-        if verb + 1 < clause.last and not self._sentence.is_number(verb + 1):
-            after = self._words[verb + 1]
+    def _is_quotation(self, clause: Clause, verb: int, main: int) -> bool:
+        """Whether a clause only says where a name or its figures go: "A's sales have risen 3%"."""
+        if main + 1 < clause.last and not self._sentence.is_number(main + 1):
+            after = self._words[main + 1]
             if after not in _AFTER_MOVEMENT and not after.endswith("ly"):
                 return False
         return all(
