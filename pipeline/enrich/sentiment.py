@@ -187,7 +187,7 @@ def _of_targets(
     places: Mapping[_Place, Sequence[Named]],
 ) -> dict[int, list[_Chances]]:
     """What each sentence that names a target says of it; all clauses are measured together."""
-    said: list[tuple[str, _Chances, Sequence[Named], dict[int, list[Reading]]]] = []
+    said: list[tuple[_Chances, Sequence[Named], dict[int, list[Reading]], dict[Reading, str]]] = []
     for (field, number), named in places.items():
         start, end, whole = scored[field][number]
         if whole is None:
@@ -196,21 +196,17 @@ def _of_targets(
         readings: dict[int, list[Reading]] = {}
         if whole.neutral < _SURELY_NEUTRAL or (len(named) > 1 and is_telling(sentence)):
             readings = read(sentence, named)
-        said.append((sentence, whole, named, readings))
-    clauses = {
-        reading.text(sentence): None
-        for sentence, _, _, readings in said
-        for of_target in readings.values()
-        for reading in of_target
-    }
-    new = [clause for clause in clauses if clause not in measured]
+        distinct = {reading for of_target in readings.values() for reading in of_target}
+        texts = {reading: reading.text(sentence) for reading in distinct}
+        said.append((whole, named, readings, texts))
+    clauses = {text for *_, texts in said for text in texts.values()}
+    new = sorted(clauses.difference(measured))
     measured = {**measured, **_measure(model, new)} if new else measured
     found: dict[int, list[_Chances]] = {}
-    for sentence, whole, named, readings in said:
+    for whole, named, readings, texts in said:
         for target in {name.target: None for name in named}:
             of_target = [
-                _said(reading, measured[reading.text(sentence)])
-                for reading in readings.get(target, ())
+                _said(reading, measured[texts[reading]]) for reading in readings.get(target, ())
             ]
             chances = _mean([(1.0, each) for each in of_target], whole) if of_target else whole
             found.setdefault(target, []).append(chances)

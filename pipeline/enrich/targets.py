@@ -84,6 +84,7 @@ _AFTER_MOVEMENT = (
 # How far, in tokens: a role from its subject's verb, a name from a "in" before it, an adjective
 # from its name, a predicate from its verb, a preposition from its name.
 _ROLE_REACH, _LEAD_REACH, _ADJECTIVE_REACH, _PREDICATE_REACH, _PREPOSITION_REACH = 3, 3, 3, 3, 8
+_AGENT_REACH = 20  # what is read of an agent's own words
 
 
 def read(sentence: str, named: Iterable[Named]) -> dict[int, list[Reading]]:
@@ -224,7 +225,7 @@ class _Reader:
 
     def _of_source(self, clause: Clause, names: Sequence[int]) -> Reading:
         """Of a source: nothing, but "Sales fell, A said" is about A."""
-        if self._before is None and clause.first > 0 and clause.verb == names[0] + 1:
+        if self._before is None and clause.number == 1 and clause.verb == names[0] + 1:
             return self._same(0, clause.first)
         return _NEUTRAL
 
@@ -367,7 +368,9 @@ class _Reader:
             token = found.end if found else token + 1
             if not found:
                 continue
-            own = self._same(found.end, clause.last) if found.passive and found.others else same
+            own = same
+            if found.passive and found.others:
+                own = self._same(found.end, min(found.end + _AGENT_REACH, clause.last))
             for name, code in found.others:
                 self._set(self._sentence.group(name, clause.last), _of_code(code, same, own))
             if subject is None and subjects and _is_near(clause, found):

@@ -177,10 +177,24 @@ def test_the_same_text_has_the_same_sentiment(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["Norvane, ", "Norvane: ", "and ", "Norvane fell and ", "beat Norvane ", ", which "]
+    "piece",
+    [
+        "Norvane, ",
+        "Norvane: ",
+        "and ",
+        "Norvane fell and ",
+        "beat Norvane ",
+        ", which ",
+        "Norvane was hit by ",
+        "Norvane, Norvane said, ",
+        ", Norvane said",
+        "blow to Norvane ",
+    ],
 )
-def test_time_grows_with_length(piece: str) -> None:
+def test_time_and_what_is_measured_grow_with_length(piece: str) -> None:
     text = "Pellworth rose " + piece * 8_000
     start = time.perf_counter()
-    read(text, places(text, "Norvane", "Pellworth"))
+    readings = read(text, places(text, "Norvane", "Pellworth"))
     assert time.perf_counter() - start < 3
+    measured = {reading.text(text) for said in readings.values() for reading in said}
+    assert sum(map(len, measured)) < 20 * len(text)
