@@ -70,7 +70,8 @@ _COMPARING = frozenset(("compared", "contrast", "next"))
 _COMPARED = {("compared", "with"), ("compared", "to"), ("next", "to"), ("in", "contrast")}
 _OF_SOURCES = frozenset(("at", "with", "for", "from"))
 _LEADING = frozenset(("in", "on", "at", "from"))
-_MOVEMENT = WORDS["rising"] | WORDS["falling"]
+_UPWARD = WORDS["rising"] | WORDS["up"]
+_MOVEMENT = _UPWARD | WORDS["falling"] | WORDS["down"]
 _WORD = re.compile(r"[^\W\d_][\w-]*|[+\-−](?=\d)")
 _TELLING = (
     _MOVEMENT | PREDICATES | WORDS["good"] | WORDS["bad"] | WORDS["heads_good"] | WORDS["heads_bad"]
@@ -314,16 +315,26 @@ class _Reader:
                 break
             if word in WORDS["flat"] or (word == "changed" and self._words[token - 1] == "little"):
                 return _NEUTRAL
-            moves = token == verb or self._words[verb] in WORDS["moving"]
-            if word in (WORDS["up"] if moves else ()) or (token > verb and word in WORDS["good"]):
+            if token > verb and word in WORDS["good"]:
                 return _POSITIVE
-            if word in (WORDS["down"] if moves else ()) or (token > verb and word in WORDS["bad"]):
+            if token > verb and word in WORDS["bad"]:
                 return _NEGATIVE
-        main = verb + (self._words[verb] in WORDS["auxiliaries"])
-        word = self._words[main] if main < clause.last else ""
+        main = self._main(clause, verb)
+        word = self._words[main]
         if word not in _MOVEMENT or not self._is_quotation(clause, verb, main):
             return None
-        return _POSITIVE if word in WORDS["rising"] else _NEGATIVE
+        return _POSITIVE if word in _UPWARD else _NEGATIVE
+
+    def _main(self, clause: Clause, verb: int) -> int:
+        """The word that tells, behind auxiliaries: "have risen", "closed sharply higher"."""
+        place = verb + 1
+        if place < clause.last and self._words[verb] in WORDS["auxiliaries"]:
+            return place if self._words[place] in _MOVEMENT else verb
+        if self._words[verb] in WORDS["moving"]:
+            place += place < clause.last and self._words[place].endswith("ly")
+            if place < clause.last and self._words[place] in PREDICATES:
+                return place
+        return verb
 
     def _is_quotation(self, clause: Clause, verb: int, main: int) -> bool:
         """Whether a clause only says where a name or its figures go: "A's sales have risen 3%"."""

@@ -68,6 +68,8 @@ def test_the_frozen_half_is_as_large_as_promised() -> None:
         ("Losers included Norvane and Pellworth.", "--"),
         ("Gainers: Norvane, Pellworth", "++"),
         ("Norvane up 3%, Pellworth down 2%", "+-"),
+        ("Shares of Norvane closed sharply lower as those of Pellworth were up 2%.", "-+"),
+        ("Norvane and Pellworth are stepping up their talks.", "00"),
         # sources and bystanders
         ("Norvane fell 5%, analysts at Pellworth said.", "-0"),
         ("According to Norvane, shares of Pellworth fell 4%.", "0-"),
