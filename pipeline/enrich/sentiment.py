@@ -12,7 +12,6 @@ from typing import NamedTuple
 from pipeline.article import (
     Entity,
     EntityType,
-    Mention,
     Sentiment,
     TextField,
     Ticker,
@@ -21,6 +20,7 @@ from pipeline.enrich.accurate_sentiment import AccurateModel
 from pipeline.enrich.fast_sentiment import FastModel, is_weights, read_weights
 from pipeline.enrich.lexicon import LexiconModel
 from pipeline.enrich.sentiment_model import SentimentModel, sentiment_of
+from pipeline.enrich.targets import Named, Reading, Says, is_telling, read
 from pipeline.errors import ConfigurationError
 
 # What an article says first is what it is about: the title and the first sentences weigh as much as
@@ -84,6 +84,19 @@ class _Chances(NamedTuple):
     negative: float
 
 
+# What a target has by its role: as sure as such roles are right in tests/enrich/data/targets.jsonl.
+_BY_ROLE: dict[Says, _Chances] = {
+    "positive": _Chances(0.85, 0.1, 0.05),
+    "neutral": _Chances(0.05, 0.9, 0.05),
+    "negative": _Chances(0.05, 0.1, 0.85),
+}
+
+# A sentence that is so surely neutral says nothing of anyone, unless a word of a role is in it.
+_SURELY_NEUTRAL = 0.8
+
+_Place = tuple[TextField, int]  # a field and the number of a sentence there
+
+
 class _Scored(NamedTuple):
     """A sentence that sentiment is measured on, or None as chances when it states sentiment."""
 
@@ -102,7 +115,8 @@ def attach(
     """The article's sentiment; fills in that of its entities (but amounts, dates) and tickers.
 
     An entity's or a ticker's is the mean over the sentences that mention it, each counted once,
-    the less the surer it is neutral.
+    the less the surer it is neutral. Of a sentence that mentions several, each has what is said of
+    it (`pipeline.enrich.targets`).
     Sentences in which a source states the mood of retail investors do not count; what is mentioned
     nowhere else gets the model's answer to an empty text.
 
@@ -114,12 +128,14 @@ def attach(
         entities: changed in place.
         tickers: changed in place.
     """
-    scored, nothing = _score(model, fields, sentences)
-    for entity in entities:
-        if entity.type in _WITH_SENTIMENT:
-            entity.sentiment = _of_mentions(entity.mentions, scored, nothing)
-    for ticker in tickers:
-        ticker.sentiment = _of_mentions(ticker.mentions, scored, nothing)
+    targets: list[Entity | Ticker] = [e for e in entities if e.type in _WITH_SENTIMENT]
+    targets += tickers
+    scored, measured = _score(model, fields, sentences)
+    found = _of_targets(model, fields, scored, measured, _places(targets, sentences))
+    nothing = measured[""]
+    for number, target in enumerate(targets):
+        chances = [(1.0, each) for each in found.get(number, ())]
+        target.sentiment = sentiment_of(_mean(chances, nothing))
     return sentiment_of(_mean(_weighted(scored), nothing))
 
 
@@ -132,43 +148,93 @@ def _score(
     model: SentimentModel,
     fields: Mapping[TextField, str],
     sentences: Mapping[TextField, Sequence[tuple[int, int]]],
-) -> tuple[dict[TextField, list[_Scored]], _Chances]:
-    """All sentences with their chances, and those of an empty text."""
+) -> tuple[dict[TextField, list[_Scored]], dict[str, _Chances]]:
+    """All sentences with their chances, and those of each text that was measured, "" among them."""
     texts = {
         field: [text[start:end] for start, end in sentences.get(field, ())]
         for field, text in fields.items()
     }
     lead = [*texts.get("title", ()), *texts.get("text", ())[: len(_LEAD_WEIGHTS)]]
-    chances = _chances_of(model, ["", *lead])
-    rest = [sentence for sentence in texts.get("text", ()) if sentence not in chances]
-    chances |= _chances_of(model.rest or model, rest)
+    measured = _measure(model, ["", *_mood_apart(lead)])
+    rest = [sentence for sentence in texts.get("text", ()) if sentence not in measured]
+    measured |= _measure(model.rest or model, _mood_apart(rest))
     scored = {
         field: [
-            _Scored(start, end, chances.get(sentence))
+            _Scored(start, end, measured.get(sentence))
             for (start, end), sentence in zip(sentences.get(field, ()), texts[field], strict=True)
         ]
         for field in fields
     }
-    return scored, chances[""]
+    return scored, measured
 
 
-def _chances_of(model: SentimentModel, sentences: Iterable[str]) -> dict[str, _Chances]:
-    """The chances of each distinct sentence that sentiment is measured on."""
-    measured = [each for each in dict.fromkeys(sentences) if not states_sentiment(each)]
-    return dict(zip(measured, map(_Chances._make, model.chances(measured).tolist()), strict=True))
+def _mood_apart(sentences: Iterable[str]) -> list[str]:
+    """The distinct sentences that sentiment is measured on."""
+    return [each for each in dict.fromkeys(sentences) if not states_sentiment(each)]
 
 
-def _of_mentions(
-    mentions: Iterable[Mention], scored: Mapping[TextField, Sequence[_Scored]], nothing: _Chances
-) -> Sentiment:
-    places: set[tuple[TextField, int]] = set()
-    for mention in mentions:
-        spans = scored.get(mention.field, ())
-        index = bisect_right(spans, mention.start, key=lambda span: span.start) - 1
-        if index >= 0 and mention.start < spans[index].end:
-            places.add((mention.field, index))
-    found = [scored[field][index].chances for field, index in sorted(places)]
-    return sentiment_of(_mean([(1.0, chances) for chances in found if chances], nothing))
+def _measure(model: SentimentModel, texts: Sequence[str]) -> dict[str, _Chances]:
+    return dict(zip(texts, map(_Chances._make, model.chances(texts).tolist()), strict=True))
+
+
+def _of_targets(
+    model: SentimentModel,
+    fields: Mapping[TextField, str],
+    scored: Mapping[TextField, Sequence[_Scored]],
+    measured: Mapping[str, _Chances],
+    places: Mapping[_Place, Sequence[Named]],
+) -> dict[int, list[_Chances]]:
+    """What each sentence that names a target says of it; all clauses are measured together."""
+    said: list[tuple[_Chances, Sequence[Named], dict[int, list[Reading]], dict[Reading, str]]] = []
+    leading: set[str] = set()
+    others: set[str] = set()
+    for (field, number), named in places.items():
+        start, end, whole = scored[field][number]
+        if whole is None:
+            continue
+        sentence = fields[field][start:end]
+        readings: dict[int, list[Reading]] = {}
+        if whole.neutral < _SURELY_NEUTRAL or (len(named) > 1 and is_telling(sentence)):
+            readings = read(sentence, named)
+        distinct = {reading for of_target in readings.values() for reading in of_target}
+        texts = {reading: reading.text(sentence) for reading in distinct}
+        said.append((whole, named, readings, texts))
+        of_lead = field == "title" or number < len(_LEAD_WEIGHTS)
+        (leading if of_lead else others).update(texts.values())
+    measured = {**measured, **_measure(model, sorted(leading.difference(measured)))}
+    measured |= _measure(model.rest or model, sorted(others.difference(measured)))
+    found: dict[int, list[_Chances]] = {}
+    for whole, named, readings, texts in said:
+        for target in {name.target: None for name in named}:
+            of_target = [
+                _said(reading, measured[texts[reading]]) for reading in readings.get(target, ())
+            ]
+            chances = _mean([(1.0, each) for each in of_target], whole) if of_target else whole
+            found.setdefault(target, []).append(chances)
+    return found
+
+
+def _said(reading: Reading, measured: _Chances) -> _Chances:
+    """What a reading gives a target, of whose words this is measured."""
+    if reading.says in _BY_ROLE:
+        return _BY_ROLE[reading.says]
+    return measured if reading.says == "same" else _Chances(*reversed(measured))
+
+
+def _places(
+    targets: Sequence[Entity | Ticker], sentences: Mapping[TextField, Sequence[tuple[int, int]]]
+) -> dict[_Place, list[Named]]:
+    """The sentences that mention targets, in order, and where in the sentence they do."""
+    places: dict[_Place, list[Named]] = {}
+    for number, target in enumerate(targets):
+        for mention in target.mentions:
+            spans = sentences.get(mention.field, ())
+            index = bisect_right(spans, mention.start, key=lambda span: span[0]) - 1
+            if index >= 0 and mention.start < spans[index][1]:
+                start = spans[index][0]
+                name = Named(mention.start - start, mention.end - start, number)
+                places.setdefault((mention.field, index), []).append(name)
+    return dict(sorted(places.items()))
 
 
 def _weighted(scored: Mapping[TextField, Sequence[_Scored]]) -> list[tuple[float, _Chances]]:
@@ -184,6 +250,8 @@ def _weighted(scored: Mapping[TextField, Sequence[_Scored]]) -> list[tuple[float
 
 def _mean(weighted: Sequence[tuple[float, _Chances]], nothing: _Chances) -> _Chances:
     """The weighted mean, or `nothing` of nothing."""
+    if len(weighted) == 1:
+        return weighted[0][1]
     weighted = [
         (weight * (1 - (1 - _NEUTRAL_WEIGHT) * chances.neutral), chances)
         for weight, chances in weighted

@@ -14,7 +14,8 @@ _MIN_WORDS, _MAX_WORDS = 8, 60
 _SHORT_ARTICLE = 6  # sentences, up to which two of them are enough
 _MAX_CHARACTERS = 700
 _LEAD_BONUS = 1.0  # in shares of the best centrality; falls with the place
-_REPEATED = 0.5  # the share of words in common from which a sentence adds nothing
+# The share of words in common from which a sentence adds nothing; a short one as if it had more.
+_REPEATED, _FEW_WORDS = 0.45, 7
 
 _WORD = re.compile(r"[^\W_]+(?:['’&.-][^\W_]+)*")
 _COMMON_WORDS = """
@@ -29,17 +30,25 @@ _ASIDE = re.compile(
     r"""\b(?: fiction: | correction: | for\ updates | click\ here | sign\ up | read\ more
         | subscribe | all\ rights\ reserved | newsletter
         | this\ (?:report|article|story)\ first\ appeared
-        | retail\ sentiment | message\ volume )""",
+        | retail\ sentiment | message\ volume | (?:bullish|bearish)['’"”]?\ territory )""",
     re.X | re.I,
 )
+# Begun like this, or with a pronoun before any name, a sentence leans on the one before it.
+_LEANING = re.compile(
+    r"""["'“‘(\[]* (?: (?: He | She | It | They | This | These | Those | His | Her | But | And | So
+        | Yet | However | Instead )\b
+      | [A-Z]? [^A-Z“"]*? (?<!that\ ) \b(?: he | she | his | her | him )\b )""",
+    re.X,
+)
+_SAID = re.compile(r"\b(?:sa(?:id|ys)|told|wrote|writes|add(?:ed|s)|according)\b")
 
 
 def summarize(text: str, sentences: Sequence[tuple[int, int]]) -> str:
     """The most telling sentences of `text` in their order, joined by spaces.
 
     The first one is always among them; of the others those that stand early and hold words that
-    many others hold. A text whose
-    sentences are all unusable (too short, too long) gives its beginning, cut at a word.
+    many others hold, and with one that leans on its predecessor ("It was ...") that, too. A text
+    whose sentences are all unusable (too short, too long) gives its beginning, cut at a word.
 
     Args:
         text: the article.
@@ -65,14 +74,20 @@ def summarize(text: str, sentences: Sequence[tuple[int, int]]) -> str:
     wanted = MAX_SENTENCES if len(considered) > _SHORT_ARTICLE else MAX_SENTENCES - 1
     first, *others = usable
     chosen = [first]
-    length = len(considered[first])
-    for place in sorted(others, key=lambda place: -score[place]):
-        if len(chosen) == wanted:
+
+    def may_follow(place: int) -> bool:
+        length = sum(len(considered[other]) for other in (*chosen, place))
+        leans = place - 1 not in chosen and _LEANING.match(considered[place])
+        repeats = any(_repeats(words[place], words[other]) for other in chosen)
+        return length <= _MAX_CHARACTERS and not leans and not repeats
+
+    others.sort(key=lambda place: -score[place])
+    while len(chosen) < wanted:
+        following = next((place for place in others if may_follow(place)), None)
+        if following is None:
             break
-        fits = length + len(considered[place]) <= _MAX_CHARACTERS
-        if fits and not any(_repeats(words[place], words[other]) for other in chosen):
-            chosen.append(place)
-            length += len(considered[place])
+        chosen.append(following)
+        others.remove(following)
     return " ".join(considered[place] for place in sorted(chosen))
 
 
@@ -89,12 +104,20 @@ def _is_usable(sentence: str) -> bool:
         and words <= _MAX_WORDS
         and len(sentence) <= _MAX_CHARACTERS
         and not sentence.endswith("?")
+        and not _is_bare_quote(sentence)
         and not _ASIDE.search(sentence)
     )
 
 
+def _is_bare_quote(sentence: str) -> bool:
+    """Whether a sentence is spoken and does not say by whom, or only a part of what is."""
+    if sentence.count('"') % 2 or sentence.count("“") != sentence.count("”"):
+        return True
+    return sentence[0] in '"“' and _SAID.search(sentence) is None
+
+
 def _repeats(words: set[str], other: set[str]) -> bool:
-    return len(words & other) > _REPEATED * min(len(words), len(other))
+    return len(words & other) > _REPEATED * max(_FEW_WORDS, min(len(words), len(other)))
 
 
 def _beginning(text: str) -> str:

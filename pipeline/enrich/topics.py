@@ -13,7 +13,8 @@ from pipeline.enrich.phrases import PhraseIndex, find_phrases, index_phrases
 # topic needs. A long article names many things in passing, so there it takes more.
 _POINTS = {"sure": 3, "likely": 2, "hint": 1}
 _TITLE_FACTOR = 2
-_NEEDED, _NEEDED_MOST = 7, 11
+_NEEDED_LEAST, _NEEDED, _NEEDED_MOST = 6, 7, 11
+_FEW_WORDS = 80  # of a brief, which has room for less
 _WORDS_PER_EXTRA_POINT = 150
 _SHORT_TEXT = 250  # words
 _LEAD_WORDS = 80
@@ -52,7 +53,7 @@ def find_topics(title: str | None, text: str) -> list[str]:
             if worth == _POINTS["sure"]:
                 clear.add(topic)
     extra = max(0, len(words) - _SHORT_TEXT) // _WORDS_PER_EXTRA_POINT
-    needed = min(_NEEDED + extra, _NEEDED_MOST)
+    needed = min(_NEEDED + extra, _NEEDED_MOST) if len(words) > _FEW_WORDS else _NEEDED_LEAST
     found = [topic for topic in clear if points[topic] >= needed]
     return sorted(found, key=lambda topic: (-points[topic], topic))
 

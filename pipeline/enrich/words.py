@@ -5,8 +5,9 @@ from __future__ import annotations
 from importlib.resources import files
 
 
-def _load() -> dict[str, frozenset[str]]:
-    data = files("pipeline.enrich").joinpath("data", "name_words.txt").read_text("utf-8")
+def read_lists(name: str) -> dict[str, frozenset[str]]:
+    """The lists of words of a file in data/, by their headings in brackets."""
+    data = files("pipeline.enrich").joinpath("data", name).read_text("utf-8")
     lists: dict[str, list[str]] = {}
     words: list[str] = []
     for line in data.splitlines():
@@ -14,10 +15,10 @@ def _load() -> dict[str, frozenset[str]]:
             words = lists.setdefault(line.strip("[]"), [])
         elif not line.startswith("#"):
             words += line.split()
-    return {name: frozenset(words) for name, words in lists.items()}
+    return {heading: frozenset(words) for heading, words in lists.items()}
 
 
-_LISTS = _load()
+_LISTS = read_lists("name_words.txt")
 
 TITLES = _LISTS["titles"]
 """Before a name they say that it is a person's: "Mr", "President"."""

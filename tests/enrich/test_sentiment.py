@@ -127,6 +127,17 @@ def test_each_distinct_sentence_is_scored_once() -> None:
     assert sorted(model.asked) == ["", "A good day.", "It rained."]
 
 
+def test_a_slow_model_scores_title_and_lead_and_its_rest_the_others() -> None:
+    model = WordModel()
+    model.rest = WordModel()
+    text = "One. A good day. Three. Four is a bad day. Five. One."
+    attach(
+        model, {"title": "Zero", "text": text}, {"title": [(0, 4)], "text": sentences(text)}, [], []
+    )
+    assert sorted(model.asked) == ["", "A good day.", "One.", "Three.", "Zero"]
+    assert sorted(model.rest.asked) == ["Five.", "Four is a bad day."]
+
+
 def test_title_and_lead_weigh_more_than_the_rest() -> None:
     text = "A good day. " + " ".join(f"A bad day of {day}." for day in range(1, 4))
     fields: dict[TextField, str] = {"title": "A good day", "text": text}

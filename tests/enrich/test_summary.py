@@ -51,7 +51,31 @@ def test_a_note_that_it_is_fiction_is_no_lead() -> None:
 
 def test_stated_retail_sentiment_is_no_news() -> None:
     story = STORY + " On Stocktwits, retail sentiment on robots and Norvane's plant was bullish."
+    story += " The mood about robots and Norvane's plant near Graz was in 'bearish' territory."
     assert "Stocktwits" not in _summary(story)
+    assert "territory" not in _summary(story)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "She called robots near Graz the best robots of all, and the plant her life's work.",
+        "After her long speech about robots the plant near Graz was open to all guests.",
+        "But the plant for robots near Graz may open a year later than planned.",
+        '"Guests at Norvane always ask for robots and for nothing else all night."',
+        '"Guests at Norvane always ask for robots until late, and for nothing else.',
+    ],
+)
+def test_a_sentence_that_needs_another_one_is_left_out(sentence: str) -> None:
+    band = "A brass band played for the guests of the mayor until late in the night."
+    fox = "Nobody has seen the fox that lives behind the old railway station since then."
+    assert _summary(f"{LEAD} {band} {sentence} {fox}") == f"{LEAD} {band}"
+
+
+def test_a_sentence_may_lean_on_the_one_before_it() -> None:
+    band = "A brass band played for the guests of the mayor until late in the night."
+    follower = "It will be the largest of its kind, and robots will carry parcels through Graz."
+    assert _summary(f"{LEAD} {follower} {band}") == f"{LEAD} {follower}"
 
 
 def test_a_sentence_that_only_repeats_another_is_left_out() -> None:

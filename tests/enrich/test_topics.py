@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 import tomllib
+from collections import Counter
 from importlib.resources import files
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.topics import load, measure
 from pipeline.enrich.topics import find_topics
 from tests.conftest import GOLDEN
 
@@ -26,6 +28,20 @@ EXAMPLES = [tuple(row.split("\t")) for row in ROWS if not row.startswith("#")]
 )
 def test_a_plain_example_has_its_topic(topic: str, title: str, text: str) -> None:
     assert topic in find_topics(title, text)
+
+
+def test_topics_of_the_tuning_part_are_precise() -> None:
+    quality = measure(load("tuning"))
+    assert quality.precision > 0.9
+    assert quality.recall > 0.7
+
+
+def test_the_frozen_part_has_every_topic_and_passages_without_any() -> None:
+    passages = load("frozen")
+    counts = Counter(topic for passage in passages for topic in passage.topics)
+    assert set(counts) == set(TABLE)
+    assert min(counts.values()) >= 3
+    assert sum(not passage.topics for passage in passages) >= 8
 
 
 def test_every_topic_has_an_example() -> None:
