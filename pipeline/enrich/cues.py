@@ -28,6 +28,7 @@ _AFTER_COMPANY = re.compile(
     r"|\ssaid its?\b|-(?:owned|backed|made|branded)\b"
 )
 _BEFORE_KIND = re.compile(rf"(?:\b(?i:{'|'.join(COMPANY_KINDS)})|[a-z]maker)\s$")
+_MEMBER = re.compile(r"['’]s ([A-Z][^\W\d_]+) [A-Z]")
 _AFTER_PERSON = re.compile(
     r", (?:who|whose|\d\d)\b|\s(?:said|says|told reporters) s?he\b"
     r"|, (?:an?|the|its|their) (?:[\w-]+ ){0,3}(?:analyst|economist|strategist|trader|spokes\w+"
@@ -52,7 +53,8 @@ def cue(page: Page, start: int, end: int) -> EntityType | None:
         return "person"
     if _AFTER_COMPANY.match(after) or _BEFORE_COMPANY.search(before):
         return "organization"
-    if _BEFORE_KIND.search(before):
+    member = _MEMBER.match(after)
+    if _BEFORE_KIND.search(before) or (member is not None and member[1] in GIVEN_NAMES):
         return "organization"
     if is_before_region(page, start, end):
         return "place"
@@ -106,13 +108,12 @@ def _is_among_places(page: Page, found: Found) -> bool:
 
 
 def is_beside(page: Page, start: int, end: int, kind: EntityType) -> bool:
-    """Whether an "and" or a comma joins `page.prose[start:end]` to a sure mention of `kind`."""
+    """Whether "and" or a comma joins `page.prose[start:end]` to a well-known name of `kind`."""
     left, right = page.before(start), page.after(end)
     return any(
         other is not None
         and other.type == kind
         and other.known is not None
-        and other.known.sure
         and _CHAIN.fullmatch(page.prose[first:last]) is not None
         for other, first, last in (
             (left, left.end if left else 0, start),

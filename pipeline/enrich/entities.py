@@ -190,11 +190,15 @@ def _read_bylines(page: Page) -> None:
     """Makes people of the names in bylines and credits: "By Ann Lee", "Editing by Bo Ek"."""
     for match in _BYLINE.finditer(page.prose):
         for name in _PERSON.finditer(page.prose, *match.span(1)):
-            found = next(iter(page.inside(*name.span())), None)
+            # Where a line break is lost, the name runs into the text: "Ann Lee Shares fell".
+            end = page.words[page.words_in(*name.span())[:2][-1]].end
+            inside = page.inside(name.start(), end)
+            found = inside[0] if inside else None
+            if found is not None and found.known is None and found.end < end:
+                page.remove(found)
+                found = None
             if found is None:
-                # Where a line break is lost, the name runs into the text: "Ann Lee Shares fell".
-                words = page.words_in(*name.span())[:2]
-                found = read_name(page, name.start(), page.words[words[-1]].end, "PERSON")
+                found = read_name(page, name.start(), end, "PERSON")
                 if found is None or not page.is_free(found.start, found.end):
                     continue
                 if found.type == "person" and " " in found.name:
@@ -225,6 +229,7 @@ def _add_first_named(page: Page) -> None:
 
 def _add_known(page: Page) -> None:
     """Adds the well-known names that were missed, and drops what is only part of one."""
+    doubtful: list[tuple[int, int, Known]] = []
     for first, last, known in page.known:
         start, end = page.words[first].start, page.words[last].end
         if is_office(page, start, end):
@@ -257,10 +262,15 @@ def _add_known(page: Page) -> None:
         elif known.abbreviation or (
             any(letter.isupper() for letter in page.prose[start:end])
             and page.stands_alone(first, last)
-            and (known.sure or _is_meant(page, start, end, known))
         ):
-            name = page.prose[start:end]
-            page.add(Found(page.field, start, end, known.type, name, known))
+            if known.abbreviation or known.sure:
+                name = page.prose[start:end]
+                page.add(Found(page.field, start, end, known.type, name, known))
+            else:
+                doubtful.append((start, end, known))
+    for start, end, known in doubtful if Rule.CONTEXT in page.rules else ():
+        if known.type is not None and _is_meant(page, start, end, known):
+            page.add(Found(page.field, start, end, known.type, page.prose[start:end], known))
 
 
 def _is_meant(page: Page, start: int, end: int, known: Known) -> bool:
@@ -269,8 +279,6 @@ def _is_meant(page: Page, start: int, end: int, known: Known) -> bool:
     What the recogniser takes for nothing is capitalised within a sentence because it names
     something: "the rules that Labor opposed".
     """
-    if Rule.CONTEXT not in page.rules:
-        return False
     if (
         known.type == "organization"
         and page.prose[start:end] not in _NAMES_OF_PEOPLE

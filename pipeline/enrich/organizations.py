@@ -170,6 +170,8 @@ def _is_form(page: Page, index: int) -> bool:
     gap = page.prose[page.words[index - 1].end : word.start]
     if gap not in {" ", ", ", ". ", "& ", " & "}:
         return False
+    if word.key == "CA":
+        return "." in page.prose[word.start : word.end]
     return word.key != "Co" or page.prose[word.end : word.end + 1] == "." or gap == " & "
 
 

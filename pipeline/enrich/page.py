@@ -178,7 +178,9 @@ class Page:
         words = self.words
         if first > 0 and self.prose[words[first - 1].end : words[first].start] in {" ", "-", " & "}:
             before = words[first - 1]
-            if self._seems_name(first - 1) and not self._taken[before.start]:
+            # "R-Maine": a senator's party.
+            seems_name = len(before.key) > 1 and self._seems_name(first - 1)
+            if seems_name and not self._taken[before.start]:
                 return False
         if last + 1 < len(words) and self.prose[words[last].end : words[last + 1].start] in {
             " ",

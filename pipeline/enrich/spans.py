@@ -56,8 +56,14 @@ _PARTICLES = re.compile(
 _HYPHENATED = re.compile(r"(?:-[A-Z][^\W\d_]+)+")
 # Particles that may begin a bare surname: "Van den Broek said".
 _LEADING = PARTICLES - {"du", "ibn", "la", "le", "y"}
+_SURNAME_PARTICLES = frozenset({"den", "der", "van", "von"})
 _JOINT = re.compile(r" and | of |\s[-–—]\s|['’]s |(?<=s)['’] |(?<=[^\W_])[.!] ")
 _TIME_ZONE = re.compile(r"(?:[ECMP][DS]T|A[CEW][DS]T|BST|GMT|CES?T|IST|JST|HKT)\s?-\s?(?=[A-Z])")
+# Behind an organization these are a role in it: "Fed Chair", "Apple CEO".
+_ROLES_BEHIND = frozenset(
+    {"CEO", "CFO", "CIO", "COO", "CTO", "Chair", "Chairman", "Chairwoman", "Chief", "Governor"}
+    | {"President", "Secretary", "Commissioner", "Spokesman", "Spokeswoman", "Analyst", "Economist"}
+)
 _SHOUTED = frozenset({"Yahoo", "Yum"})
 _OWNER = re.compile(r"['’]s\s|(?<=s)['’]\s")
 _QUOTES = frozenset('"“”„«»‹›')
@@ -259,7 +265,8 @@ def _is_half_a_person(page: Page, start: int, end: int) -> bool:
     """Whether a single word stands before or behind the other half of a person's name."""
     prose = page.prose
     name = prose[start:end]
-    if start >= end or not name.isalpha() or page.lookup(name) is not None:
+    known = page.lookup(name)
+    if start >= end or not name.isalpha() or (known is not None and known.sure):
         return False
     index = page.word_at(start)
     if name in GIVEN_NAMES:
@@ -268,7 +275,11 @@ def _is_half_a_person(page: Page, start: int, end: int) -> bool:
             return False
         return _goes_on(page, following)
     before = page.words[index - 1] if index else None
-    return before is not None and before.key in GIVEN_NAMES and prose[before.end : start] == " "
+    return (
+        before is not None
+        and prose[before.end : start] == " "
+        and (before.key in GIVEN_NAMES or before.key in _SURNAME_PARTICLES)
+    )
 
 
 def _whole_person(page: Page, start: int, end: int) -> tuple[int, int]:
@@ -346,8 +357,9 @@ def _capitalised(text: str, start: int, end: int) -> tuple[int, int]:
     first, last = 0, len(words) - 1
     while first < last and (words[first][1].islower() or words[first][1] in FUNCTION_WORDS):
         first += 1
-    while (
-        last > first and words[last][1].islower() and not any(c.isdigit() for c in words[last][1])
+    while last > first and (
+        (words[last][1].islower() and not any(c.isdigit() for c in words[last][1]))
+        or words[last][1] in _ROLES_BEHIND
     ):
         last -= 1
     if not words or (first == 0 and last == len(words) - 1):
@@ -358,7 +370,8 @@ def _capitalised(text: str, start: int, end: int) -> tuple[int, int]:
 def is_junk(name: str) -> bool:
     """Whether `name` can't be a name: too short, too long, a word, a number, a fragment."""
     words = name.split()
-    if words[-1].strip(".,") in THING_NOUNS and len(words) > 1:
+    last = words[-1].strip(".,")
+    if last in THING_NOUNS or (len(words) == 1 and last in ORGANIZATION_NOUNS | PLACE_NOUNS):
         return True
     letters = sum(letter.isalpha() for letter in name)
     if letters < 2 or letters * 2 < len(name.replace(" ", "")) or len(words) > MAX_WORDS:
@@ -435,7 +448,9 @@ def _type(page: Page, name: str, label: str, known: Known | None) -> EntityType 
             return "organization"
         if last in PLACE_NOUNS:
             return "place"
-    if label == "PERSON" and (any(c.isdigit() for c in name) or "/" in name or "@" in name):
+    if label == "PERSON" and (
+        any(c.isdigit() for c in name) or "/" in name or "@" in name or len(words[-1]) == 1
+    ):
         return None
     if (
         Rule.FIRST_NAMES in page.rules
