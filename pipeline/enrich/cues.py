@@ -16,6 +16,7 @@ _BEFORE_COMPANY = re.compile(
     r"|(?:shares?|stakes?|invest(?:s|ed|ing|ments?|ors)?|interests?|holdings?) in"
     r"|(?:bids?|offers?) for"
     r"|(?:owned|run|made|operated|insured|audited|employed) by"
+    r"|(?:buys?|bought|buying|acquires?|acquired|acquiring|(?:merges?|merged|merging|merger) with)"
     r"|(?:works?|worked|working) (?:for|at)"
     r"|(?:analysts?|economists?|strategists?|traders?|dealers?|brokers?|partners?|executives?|fellow"
     r"|officers?|managers?|directors?|researchers?|head|research|president|counsel|lawyers?)"

@@ -46,8 +46,8 @@ _NEAR_GEORGIA = frozenset(
     | {"Russia", "Armenia", "Azerbaijan"}
 )
 _DATELINE = re.compile(
-    r"(?<!\w)([A-Z][A-Z’'.\-]{2,30}(?: [A-Z][A-Z’'.\-]{1,30}){0,2}),? (?:[\w.]{2,9},? ){0,3}"
-    r"\(([A-Z][\w.]{1,20}|dpa)\)"
+    r"(?<!\w)([A-Z][A-Z’'.\-]{2,30}(?: [A-Z][A-Z’'.\-]{1,30}){0,2})(?:--|,? )"
+    r"(?:[\w.]{1,12},? ){0,5}\(([A-Z][\w.]{1,20}(?: [A-Z]{4,8})?|dpa)\)"
 )
 _NAME = r"[A-Z][^\W\d_]*[.'’]?(?:[’'-]?[^\W\d_]+)*\.?"
 _PARTICLE = r"(?:v[ao]n|de[nrl]?|di|da|dos|la|te[rn]|bin|al|el)"
@@ -245,7 +245,10 @@ def _add_known(page: Page) -> None:
             end += 1
         inside = page.inside(start, end)
         if any(found.start < start or found.end > end for found in inside):
-            continue
+            if not (known.sure and known.type == "organization" and last > first):
+                continue
+            if any(found.type != "person" or found.titled for found in inside):
+                continue
         if inside and known.abbreviation and (inside[0].start, inside[0].end) == (start, end - 1):
             page.remove(inside[0])
         elif inside and (known.type is None or last > first):
@@ -355,7 +358,8 @@ def _drop_shouted(pages: Sequence[Page]) -> None:
     for page in pages:
         for found in page.found:
             text = page.text[found.start : found.end]
-            if found.known is None and not found.titled and " " in text and text.isupper():
+            repaired = text != page.prose[found.start : found.end]
+            if repaired and found.known is None and not found.titled and " " in text:
                 words = [word.key for word in page.words[slice(*_bounds(page, found))]]
                 if not plain.issuperset(words):
                     page.remove(found)
@@ -379,7 +383,7 @@ def _votes_of_context(pages: Sequence[Page]) -> dict[str, Counter[EntityType]]:
             if found.known is not None and found.known.sure:
                 continue
             said = cue_of(page, found)
-            is_bare = found.type == "person" and " " not in found.name and not found.titled
+            is_bare = found.known is None and " " not in found.name and not found.titled
             if (
                 said is None
                 and is_bare

@@ -30,6 +30,7 @@ _ROMANCE = PARTICLES | {"das", "des", "e", "et"}
 _FIRM = re.compile(
     r"(?<![\w&.-])(?<![&,] )[A-Z][\w’'-]+, (?:[A-Z][\w’'-]+, ){0,3}[A-Z][\w’'-]+,? & [A-Z][\w’'-]+"
 )
+_OF_THE_US = re.compile(r"^(?:US|U\.S\.) ")
 _ACRONYM = re.compile(r"\s\(([A-Z][A-Za-z&.\-]{1,9})\)")
 
 
@@ -194,9 +195,18 @@ def _left(page: Page, index: int, *, connectors: bool = False) -> int:
         ):
             break
         first -= 1
-    while first < index and page.words[first].key in ROLES | _CONNECTORS:
+    while first < index and _is_no_part(page, first):
         first += 1
     return first
+
+
+def _is_no_part(page: Page, index: int) -> bool:
+    """Whether a word before a firm's name is none of it: "CEO", "ET", "Photo", "German"."""
+    word = page.words[index].key
+    known = page.known_at(index)
+    if known is not None and known.last == index and known.known.type in (None, "group"):
+        return True
+    return word in ROLES or word in _CONNECTORS or word in HEADING_WORDS
 
 
 def _right(page: Page, index: int) -> int:
@@ -229,7 +239,8 @@ def join_organizations(pages: Sequence[Page]) -> dict[str, str]:
     """
     mentions = [found for page in pages for found in page.found if found.type == "organization"]
     for mention in mentions:
-        known = mention.known or lookup(legal_core(mention.name))
+        core = legal_core(mention.name)
+        known = mention.known or lookup(core) or lookup(_OF_THE_US.sub("", core))
         if known is not None and known.type == "organization" and known.sure:
             mention.known = known
         mention.name = known.name if mention.known and known else legal_core(mention.name)

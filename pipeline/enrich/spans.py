@@ -56,6 +56,7 @@ _PARTICLES = re.compile(
 _HYPHENATED = re.compile(r"(?:-[A-Z][^\W\d_]+)+")
 # Particles that may begin a bare surname: "Van den Broek said".
 _LEADING = PARTICLES - {"du", "ibn", "la", "le", "y"}
+_QUARTER = re.compile(r"(?:Q[1-4]|[1-4]Q|FY|H[12])\d{0,4}")
 _SURNAME_PARTICLES = frozenset({"den", "der", "van", "von"})
 _JOINT = re.compile(r" and | of |\s[-–—]\s|['’]s |(?<=s)['’] |(?<=[^\W_])[.!] ")
 _TIME_ZONE = re.compile(r"(?:[ECMP][DS]T|A[CEW][DS]T|BST|GMT|CES?T|IST|JST|HKT)\s?-\s?(?=[A-Z])")
@@ -64,6 +65,8 @@ _ROLES_BEHIND = frozenset(
     {"CEO", "CFO", "CIO", "COO", "CTO", "Chair", "Chairman", "Chairwoman", "Chief", "Governor"}
     | {"President", "Secretary", "Commissioner", "Spokesman", "Spokeswoman", "Analyst", "Economist"}
 )
+# "Vnesheconombank", "Gazprom Neft": what a firm does is part of its name.
+_COMPOUND = re.compile(r"[a-z](?:bank|corp|chem|neft|pharma|soft|tech|telecom)$")
 _SHOUTED = frozenset({"Yahoo", "Yum"})
 _OWNER = re.compile(r"['’]s\s|(?<=s)['’]\s")
 _QUOTES = frozenset('"“”„«»‹›')
@@ -177,7 +180,8 @@ def trim(text: str, start: int, end: int) -> tuple[int, int]:
         while start < end and not text[end - 1].isalnum() and not _belongs(text, start, end):
             end -= 1
         piece = text[start:end]
-        if (match := _POSSESSIVE.search(piece)) and lookup(piece) is None:
+        match = _POSSESSIVE.search(piece)
+        if match is not None and (match[0] in "'’" or lookup(piece) is None):
             end = start + match.start()
         elif (match := _ARTICLE.match(piece)) and lookup(piece) is None:
             start += match.end()
@@ -360,6 +364,7 @@ def _capitalised(text: str, start: int, end: int) -> tuple[int, int]:
     while last > first and (
         (words[last][1].islower() and not any(c.isdigit() for c in words[last][1]))
         or words[last][1] in _ROLES_BEHIND
+        or _QUARTER.fullmatch(words[last][1])
     ):
         last -= 1
     if not words or (first == 0 and last == len(words) - 1):
@@ -461,7 +466,7 @@ def _type(page: Page, name: str, label: str, known: Known | None) -> EntityType 
         return "person"
     if label != "ORG" and not (name[0].isupper() or words[0] in _LEADING):
         return None
-    if label == "PERSON" and " & " in name:
+    if label == "PERSON" and (" & " in name or _COMPOUND.search(words[0])):
         return "organization"
     return TYPES[label]
 
