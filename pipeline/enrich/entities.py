@@ -28,7 +28,7 @@ from pipeline.enrich.organizations import (
 from pipeline.enrich.page import Found, Page
 from pipeline.enrich.people import join_people, surnames
 from pipeline.enrich.rules import ALL_RULES, Rule
-from pipeline.enrich.spans import is_office, parts, read_name, read_span, words_of
+from pipeline.enrich.spans import is_office, legal_core, parts, read_name, read_span, words_of
 from pipeline.enrich.words import (
     FUNCTION_WORDS,
     GIVEN_NAMES,
@@ -65,6 +65,8 @@ _SOURCE = re.compile(
     r"(?:\d{1,2}|an?) (?:second|minute|hour|day)"
 )
 _NAMES_OF_PEOPLE = GIVEN_NAMES | WORD_SURNAMES | TITLES
+_MARKETS = frozenset({"Nasdaq"})
+"""Listed companies that lend their name to a market: alone it means the market."""
 _MIN_PLAIN = 8
 """An article with fewer capitalised words is written in capitals as a whole."""
 _DASHED = re.compile(
@@ -550,7 +552,10 @@ def _symbols(pages: Sequence[Page], symbol_of: Callable[[str], str | None]) -> d
             name = _name(found)
             if found.type != "organization" or name in symbols:
                 continue
-            spellings = [name, " ".join(page.prose[found.start : found.end].split())]
+            spelled = " ".join(page.prose[found.start : found.end].split())
+            if name in _MARKETS and legal_core(spelled) == spelled:
+                continue
+            spellings = [name, spelled]
             if found.known is not None:
                 spellings.append(f"{name} Inc.")
             for symbol in map(symbol_of, spellings):
