@@ -45,6 +45,10 @@ _NEAR_GEORGIA = frozenset(
     {"Tbilisi", "Georgian", "Georgians", "Batumi", "Abkhazia", "Caucasus"}
     | {"Russia", "Armenia", "Azerbaijan"}
 )
+_NEAR_AMAZON = frozenset(
+    {"Brazil", "Brazilian", "Peru", "Colombia", "Ecuador", "Manaus", "basin", "deforestation"}
+    | {"forest", "forests", "jungle", "loggers", "rainforest", "river"}
+)
 _DATELINE = re.compile(
     r"(?<!\w)([A-Z][A-Z’'.\-]{2,30}(?: [A-Z][A-Z’'.\-]{1,30}){0,2})(?:--|,? )"
     r"(?:[\w.]{1,12},? ){0,5}\(([A-Z][\w.]{1,20}(?: [A-Z]{4,8})?|dpa)\)"
@@ -135,6 +139,7 @@ def find_entities(
     if Rule.CONSISTENCY in rules:
         _sweep(pages, acronyms)
     _which_georgia(pages)
+    _which_amazon(pages)
     return _entities(pages, symbol_of)
 
 
@@ -490,6 +495,17 @@ def _which_georgia(pages: Sequence[Page]) -> None:
     for found in mentions:
         if found.type == "place" and found.known is not None and found.known.id == "GE":
             found.known = Known("place", "Georgia")
+
+
+def _which_amazon(pages: Sequence[Page]) -> None:
+    """Makes a place of "the Amazon" in an article that speaks of the forest's neighbourhood."""
+    if not any(word.key in _NEAR_AMAZON for page in pages for word in page.words):
+        return
+    for page in pages:
+        for found in page.found:
+            article = page.prose[max(0, found.start - 4) : found.start]
+            if found.name == "Amazon" and article in {"the ", "The "}:
+                found.type, found.known = "place", None
 
 
 def _spellings(pages: Sequence[Page], acronyms: Mapping[str, str]) -> dict[str, Found]:
