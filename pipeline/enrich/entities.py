@@ -11,10 +11,11 @@ import itertools
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from functools import lru_cache
 
 from pipeline.article import Entity, EntityType, Mention, TextField
+from pipeline.enrich.cues import cue, cue_of, is_beside
 from pipeline.enrich.fast_ner import Span
 from pipeline.enrich.gazetteer import Known, lookup
 from pipeline.enrich.masking import mask
@@ -26,9 +27,11 @@ from pipeline.enrich.organizations import (
 )
 from pipeline.enrich.page import Found, Page
 from pipeline.enrich.people import join_people, surnames
-from pipeline.enrich.spans import is_office, parts, read_span
+from pipeline.enrich.rules import ALL_RULES, Rule
+from pipeline.enrich.spans import is_office, legal_core, parts, read_name, read_span, words_of
 from pipeline.enrich.words import (
     FUNCTION_WORDS,
+    GIVEN_NAMES,
     ORGANIZATION_NOUNS,
     PERSONAL_ROLES,
     ROLES,
@@ -42,9 +45,38 @@ _NEAR_GEORGIA = frozenset(
     {"Tbilisi", "Georgian", "Georgians", "Batumi", "Abkhazia", "Caucasus"}
     | {"Russia", "Armenia", "Azerbaijan"}
 )
+_NEAR_AMAZON = frozenset(
+    {"Brazil", "Brazilian", "Peru", "Colombia", "Ecuador", "Manaus", "basin", "deforestation"}
+    | {"forest", "forests", "jungle", "loggers", "rainforest", "river"}
+)
 _DATELINE = re.compile(
-    r"(?<!\w)([A-Z][A-Z’'.\-]{2,30}(?: [A-Z][A-Z’'.\-]{1,30}){0,2}),? (?:[\w.]{2,9},? ){0,3}"
-    r"\(([A-Z][\w.]{1,20}|dpa)\)"
+    r"(?<!\w)([A-Z][A-Z’'.\-]{2,30}(?: [A-Z][A-Z’'.\-]{1,30}){0,2})(?:--|,? )"
+    r"(?:[\w.]{1,12},? ){0,5}\(([A-Z][\w.]{1,20}(?: [A-Z]{4,8})?|dpa)\)"
+)
+_NAME = r"[A-Z][^\W\d_]*[.'’]?(?:[’'-]?[^\W\d_]+)*\.?"
+_PARTICLE = r"(?:v[ao]n|de[nrl]?|di|da|dos|la|te[rn]|bin|al|el)"
+_FULL_NAME = rf"{_NAME}(?: (?:{_PARTICLE} ){{0,2}}{_NAME}){{1,3}}"
+_PERSON = re.compile(_FULL_NAME)
+_BYLINE = re.compile(
+    r"(?:(?:^|[.)\n…] ?|(?<=\w )|\| )By"
+    r"|(?:[Rr]eport|[Ee]dit|[Ww]rit|[Cc]ompil|[Cc]ontribut)(?:ing|ed) by"
+    r"|[Pp]hoto(?:graph)?s?(?::| by))"
+    rf" ({_FULL_NAME}(?:(?:, |,? and ){_FULL_NAME}){{0,4}})"
+)
+# Where a page gathers news: "| Associated Press – 44 minutes ago".
+_SOURCE = re.compile(
+    r"(?<=\| )([A-Z][\w.&’']*(?: [A-Z&][\w.&’']*){0,4}) [-–—] "
+    r"(?:\d{1,2}|an?) (?:second|minute|hour|day)"
+)
+_NAMES_OF_PEOPLE = GIVEN_NAMES | WORD_SURNAMES | TITLES
+_MARKETS = frozenset({"Nasdaq"})
+"""Listed companies that lend their name to a market: alone it means the market."""
+_MIN_PLAIN = 8
+"""An article with fewer capitalised words is written in capitals as a whole."""
+_DASHED = re.compile(
+    r"^(?:\([^()\n]{1,80}\) )?([A-Z][A-Z’'.\-]{2,30}(?: [A-Z][A-Z’'.\-]{1,30}){0,2})"
+    r"(, [A-Z][\w.]+(?: [A-Z][\w.]+)?)?(?:,? [A-Z][a-z]{2,8}\.? \d{1,2})?(?: [-–—]{1,2} )",
+    re.M,
 )
 _FIELDS: tuple[TextField, ...] = ("title", "text")
 
@@ -55,6 +87,7 @@ def find_entities(
     masked: Mapping[TextField, Sequence[tuple[int, int]]],
     ticker_names: Collection[str],
     symbol_of: Callable[[str], str | None],
+    rules: Set[Rule] = ALL_RULES,
 ) -> list[Entity]:
     """The entities of an article, by first mention, the title before the text.
 
@@ -64,39 +97,63 @@ def find_entities(
         masked: the spans of each field that were hidden from it, in order, as `mask` gives them.
         ticker_names: the names of the securities whose symbols the article gives.
         symbol_of: the symbol of the listed company that goes by a name, if there is one.
+        rules: the groups of rules that apply; fewer than all only to measure what one is worth.
     """
     pages = [
-        _page(field, fields[field], masked.get(field, ()), ticker_names)
+        _page(field, fields[field], masked.get(field, ()), ticker_names, rules)
         for field in _FIELDS
         if field in fields
     ]
     for page in pages:
-        _add_datelines(page)
+        if Rule.BYLINES in rules:
+            _add_datelines(page)
         for span in itertools.chain(*(parts(page, span) for span in spans.get(page.field, ()))):
             found = read_span(page, span)
             if found is not None and page.is_free(found.start, found.end):
                 page.add(found)
+        if Rule.BYLINES in rules:
+            _read_bylines(page)
         _add_known(page)
-        add_companies(page)
-        add_listed(page, masked.get(page.field, ()), ticker_names)
-        _add_titled(page)
-    _drop_symbols(pages, masked)
-    _trust_listings(pages, symbol_of)
-    _one_type_a_name(_ordered(pages))
-    join_people(_ordered(pages))
-    acronyms = join_organizations(pages)
-    _drop_words(pages, symbol_of)
-    _sweep(pages, acronyms)
+        if Rule.COMPANY_FORMS in rules:
+            add_companies(page)
+        if Rule.LISTINGS in rules:
+            add_listed(page, masked.get(page.field, ()), ticker_names)
+        if Rule.TITLES in rules:
+            _add_titled(page)
+        if Rule.FIRST_NAMES in rules:
+            _add_first_named(page)
+    if Rule.DROPPING in rules:
+        _drop_symbols(pages, masked)
+        _drop_shouted(pages)
+    if Rule.LISTINGS in rules:
+        _trust_listings(pages, symbol_of)
+    votes = _votes_of_context(pages) if Rule.CONTEXT in rules else {}
+    if Rule.CONSISTENCY in rules:
+        _one_type_a_name(_ordered(pages), votes)
+    acronyms: dict[str, str] = {}
+    if Rule.JOINING in rules:
+        join_people(_ordered(pages))
+        acronyms = join_organizations(pages)
+    if Rule.DROPPING in rules:
+        _drop_words(pages, symbol_of)
+    if Rule.CONSISTENCY in rules:
+        _sweep(pages, acronyms)
     _which_georgia(pages)
+    _which_amazon(pages)
     return _entities(pages, symbol_of)
 
 
 def _page(
-    field: TextField, text: str, masked: Sequence[tuple[int, int]], ticker_names: Collection[str]
+    field: TextField,
+    text: str,
+    masked: Sequence[tuple[int, int]],
+    ticker_names: Collection[str],
+    rules: Set[Rule],
 ) -> Page:
-    page = Page(field, text, ())
+    page = Page(field, text, (), rules)
     hidden: list[tuple[int, int]] = []
-    for start, end in sorted([*masked, *fund_spans(page, ticker_names)]):
+    funds = fund_spans(page, ticker_names) if Rule.FUNDS in rules else []
+    for start, end in sorted([*masked, *funds]):
         if hidden and start < hidden[-1][1]:
             hidden[-1] = (hidden[-1][0], max(end, hidden[-1][1]))
         else:
@@ -111,26 +168,82 @@ def _ordered(pages: Sequence[Page]) -> list[Found]:
 
 def _add_datelines(page: Page) -> None:
     """Adds the places in capitals that an agency reports from, and it: "PERU, Ohio (AP)"."""
+    for match in _DASHED.finditer(page.text):
+        name = match[1].title()
+        known = page.lookup(name)
+        is_place = known is not None and known.type == "place"
+        if page.is_free(*match.span(1)) and (is_place or (match[2] and known is None)):
+            page.add(Found(page.field, *match.span(1), "place", name, known, titled=True))
+    for match in _SOURCE.finditer(page.text):
+        if page.is_free(*match.span(1)):
+            name = match[1]
+            known = page.lookup(name)
+            if known is None or known.type == "organization":
+                page.add(Found(page.field, *match.span(1), "organization", name, known))
     for match in _DATELINE.finditer(page.text):
         agency = match.span(2)
         if page.is_free(*agency):
-            page.add(Found(page.field, *agency, "organization", match[2], lookup(match[2])))
+            page.add(Found(page.field, *agency, "organization", match[2], page.lookup(match[2])))
         start, end = match.span(1)
         name = match[1].title()
-        known = lookup(name)
+        known = page.lookup(name)
         if known is not None and known.type != "place":
             continue
         if page.is_free(start, end):
             page.add(Found(page.field, start, end, "place", name, known, titled=True))
 
 
+def _read_bylines(page: Page) -> None:
+    """Makes people of the names in bylines and credits: "By Ann Lee", "Editing by Bo Ek"."""
+    for match in _BYLINE.finditer(page.prose):
+        for name in _PERSON.finditer(page.prose, *match.span(1)):
+            # Where a line break is lost, the name runs into the text: "Ann Lee Shares fell".
+            end = page.words[page.words_in(*name.span())[:2][-1]].end
+            inside = page.inside(name.start(), end)
+            found = inside[0] if inside else None
+            if found is not None and found.known is None and found.end < end:
+                page.remove(found)
+                found = None
+            if found is None:
+                found = read_name(page, name.start(), end, "PERSON")
+                if found is None or not page.is_free(found.start, found.end):
+                    continue
+                if found.type == "person" and " " in found.name:
+                    page.add(found)
+            if found.start == name.start() and " " in found.name and found.known is None:
+                found.type, found.titled = "person", True
+
+
+def _add_first_named(page: Page) -> None:
+    """Adds the people that were missed and begin with a first name: "Anand Pillai"."""
+    if page.is_headline:
+        return
+    for index, word in enumerate(page.words[:-1]):
+        if word.key not in GIVEN_NAMES or not page.is_free(word.start, word.end):
+            continue
+        if page.known_at(index) is not None:
+            continue
+        found = read_name(page, word.start, word.end, "PERSON")
+        if (
+            found is not None
+            and found.type == "person"
+            and " " in found.name
+            and page.is_free(found.start, found.end)
+            and page.stands_alone(page.word_at(found.start), page.word_at(found.end) - 1)
+        ):
+            page.add(found)
+
+
 def _add_known(page: Page) -> None:
     """Adds the well-known names that were missed, and drops what is only part of one."""
+    doubtful: list[tuple[int, int, Known]] = []
     for first, last, known in page.known:
         start, end = page.words[first].start, page.words[last].end
         if is_office(page, start, end):
             # "U.S. Treasury Secretary": the country is meant, not the department.
-            country = lookup(page.prose[start : page.words[last - 1].end]) if last > first else None
+            country = (
+                page.lookup(page.prose[start : page.words[last - 1].end]) if last > first else None
+            )
             if country is None or country.type != "place":
                 continue
             last, known = last - 1, country
@@ -139,9 +252,14 @@ def _add_known(page: Page) -> None:
             end += 1
         inside = page.inside(start, end)
         if any(found.start < start or found.end > end for found in inside):
-            continue
-        if inside and (known.type is None or last > first):
-            if any(found.titled for found in inside):
+            if not (known.sure and known.type == "organization" and last > first):
+                continue
+            if any(found.type != "person" or found.titled for found in inside):
+                continue
+        if inside and known.abbreviation and (inside[0].start, inside[0].end) == (start, end - 1):
+            page.remove(inside[0])
+        elif inside and (known.type is None or last > first):
+            if any(found.titled for found in inside) and page.words[first].key not in TITLES:
                 continue
             for found in inside:
                 page.remove(found)
@@ -152,10 +270,36 @@ def _add_known(page: Page) -> None:
         elif known.type is None or page.is_hidden(start, end):
             continue
         elif known.abbreviation or (
-            known.sure and page.prose[start].isupper() and page.stands_alone(first, last)
+            any(letter.isupper() for letter in page.prose[start:end])
+            and page.stands_alone(first, last)
         ):
-            name = page.prose[start:end]
-            page.add(Found(page.field, start, end, known.type, name, known))
+            if known.abbreviation or known.sure:
+                name = page.prose[start:end]
+                page.add(Found(page.field, start, end, known.type, name, known))
+            else:
+                doubtful.append((start, end, known))
+    for start, end, known in doubtful if Rule.CONTEXT in page.rules else ():
+        if known.type is not None and _is_meant(page, start, end, known):
+            page.add(Found(page.field, start, end, known.type, page.prose[start:end], known))
+
+
+def _is_meant(page: Page, start: int, end: int, known: Known) -> bool:
+    """Whether the context says that a name is what it may be: "Palm Beach, Florida".
+
+    What the recogniser takes for nothing is capitalised within a sentence because it names
+    something: "the rules that Labor opposed".
+    """
+    if (
+        known.type == "organization"
+        and page.prose[start:end] not in _NAMES_OF_PEOPLE
+        and not page.is_headline
+        and not page.begins_sentence(page.word_at(start))
+        and page.prose[start - 1] not in "-/"
+    ):
+        return True
+    return cue(page, start, end) == known.type or (
+        known.type == "organization" and is_beside(page, start, end, "organization")
+    )
 
 
 def _add_titled(page: Page) -> None:
@@ -184,7 +328,7 @@ def _add_titled(page: Page) -> None:
         if in_role and last - index < 2:
             continue
         name = page.prose[start:end]
-        known = lookup(name)
+        known = page.lookup(name)
         if name.isupper() or (known is not None and known.sure):
             continue
         page.add(Found(page.field, start, end, "person", name, titled=True))
@@ -207,6 +351,56 @@ def _drop_symbols(
                 found.known is None or not found.known.sure
             ):
                 page.remove(found)
+
+
+def _drop_shouted(pages: Sequence[Page]) -> None:
+    """Drops names in capitals that the rest of the article, if there is one, does not have."""
+    plain: set[str] = set()
+    for page in pages:
+        for word in page.words:
+            if not page.text[word.start : word.end].isupper() and word.key[0].isupper():
+                plain.add(word.key)
+    if len(plain) < _MIN_PLAIN:
+        return
+    for page in pages:
+        for found in page.found:
+            text = page.text[found.start : found.end]
+            repaired = text != page.prose[found.start : found.end]
+            if repaired and found.known is None and not found.titled and " " in text:
+                words = [word.key for word in page.words[slice(*_bounds(page, found))]]
+                if not plain.issuperset(words):
+                    page.remove(found)
+
+
+def _bounds(page: Page, found: Found) -> tuple[int, int]:
+    return page.word_at(found.start), page.word_at(found.end)
+
+
+def _votes_of_context(pages: Sequence[Page]) -> dict[str, Counter[EntityType]]:
+    """What the words beside their mentions say of names that are not sure, in votes."""
+    people = {
+        words_of(found.name)[-1]
+        for page in pages
+        for found in page.found
+        if found.type == "person" and " " in found.name
+    }
+    votes: dict[str, Counter[EntityType]] = {}
+    for page in pages:
+        for found in page.found:
+            if found.known is not None and found.known.sure:
+                continue
+            said = cue_of(page, found)
+            is_bare = found.known is None and " " not in found.name and not found.titled
+            if (
+                said is None
+                and is_bare
+                and found.name not in people
+                and is_beside(page, found.start, found.end, "organization")
+            ):
+                said = "organization"
+            if said is not None:
+                votes.setdefault(found.name.casefold(), Counter())[said] += 3
+    return votes
 
 
 def _trust_listings(pages: Sequence[Page], symbol_of: Callable[[str], str | None]) -> None:
@@ -243,7 +437,7 @@ def _lower_words(pages: Sequence[Page]) -> set[str]:
     return {word.key for page in pages for word in page.words if word.key.islower()}
 
 
-def _one_type_a_name(found: Sequence[Found]) -> None:
+def _one_type_a_name(found: Sequence[Found], context: Mapping[str, Counter[EntityType]]) -> None:
     """Gives all mentions of a name the type that most have; the first one's when it is a draw."""
     votes: dict[str, Counter[EntityType]] = {}
     known: dict[tuple[str, EntityType], Known] = {}
@@ -252,6 +446,8 @@ def _one_type_a_name(found: Sequence[Found]) -> None:
         votes.setdefault(name, Counter())[mention.type] += 3 if mention.titled else 1
         if mention.known is not None:
             known.setdefault((name, mention.type), mention.known)
+    for name, said in context.items():
+        votes[name].update(said)
     for mention in found:
         if mention.known is not None and mention.known.sure:
             continue
@@ -299,6 +495,17 @@ def _which_georgia(pages: Sequence[Page]) -> None:
     for found in mentions:
         if found.type == "place" and found.known is not None and found.known.id == "GE":
             found.known = Known("place", "Georgia")
+
+
+def _which_amazon(pages: Sequence[Page]) -> None:
+    """Makes a place of "the Amazon" in an article that speaks of the forest's neighbourhood."""
+    if not any(word.key in _NEAR_AMAZON for page in pages for word in page.words):
+        return
+    for page in pages:
+        for found in page.found:
+            article = page.prose[max(0, found.start - 4) : found.start]
+            if found.name == "Amazon" and article in {"the ", "The "}:
+                found.type, found.known = "place", None
 
 
 def _spellings(pages: Sequence[Page], acronyms: Mapping[str, str]) -> dict[str, Found]:
@@ -361,7 +568,10 @@ def _symbols(pages: Sequence[Page], symbol_of: Callable[[str], str | None]) -> d
             name = _name(found)
             if found.type != "organization" or name in symbols:
                 continue
-            spellings = [name, " ".join(page.prose[found.start : found.end].split())]
+            spelled = " ".join(page.prose[found.start : found.end].split())
+            if name in _MARKETS and legal_core(spelled) == spelled:
+                continue
+            spellings = [name, spelled]
             if found.known is not None:
                 spellings.append(f"{name} Inc.")
             for symbol in map(symbol_of, spellings):

@@ -15,6 +15,8 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from pipeline.article import EntityType
+from pipeline.enrich.listings import gazetteer, is_wordlike
+from pipeline.enrich.words import GIVEN_NAMES, LEGAL_FORMS
 
 
 class Known(NamedTuple):
@@ -55,6 +57,7 @@ _TOKEN = re.compile(
     r"(?<![^\W_])(?:[^\W\d_]\.){2,}|(?<![^\W_])[^\W\d_]\.[^\W\d_](?![^\W_])|[^\W_]+"
 )
 _PARTIES = {"D-", "R-", "I-"}
+_CAPITAL_INSIDE = re.compile(r"(?!Mc|Mac|De|La|Le|Van|Di|O.)[A-Z][a-z]+[A-Z]")
 _STATE_CODE = re.compile(r"[A-Z]{2}")
 
 
@@ -153,7 +156,30 @@ def _names() -> dict[tuple[str, ...], Known]:
         _add(names, [name, *aliases.split("|")], Known("organization", name.lstrip("~")))
     for name, aliases in _rows("groups.tsv"):
         _add(names, [name, *aliases.split("|")], Known("group", name.lstrip("~")))
+    for name in _listed():
+        _add(names, [name], Known("organization", name.lstrip("~")))
     return names
+
+
+def _listed() -> Iterator[str]:
+    """The names of listed companies without legal form.
+
+    Single words are also surnames, places and words, unless a capital is inside ("PagerDuty"). A
+    first name and another word ("Kenneth Cole") may be a person.
+    """
+    for line in gazetteer().values():
+        name, _, kind, _, _ = line.split("\t", 4)
+        if kind != "stock":
+            continue
+        words = name.replace(",", "").split()
+        while len(words) > 1 and words[-1].rstrip(".") in LEGAL_FORMS | {"&", "Group", "Holdings"}:
+            words.pop()
+        if not words[0][0].isupper():
+            continue
+        if len(words) > 1:
+            yield ("~" if words[0] in GIVEN_NAMES else "") + " ".join(words)
+        elif _CAPITAL_INSIDE.match(words[0]) and not is_wordlike(words[0].upper()):
+            yield words[0]
 
 
 def _add_group(names: dict[tuple[str, ...], Known], demonyms: str) -> None:

@@ -28,12 +28,15 @@ _SIGNS = ("@", "#", "/", "www.", "[at]", "(at)", "{at}")
 _FILLER = " "
 
 
-def mask(text: str, ticker_masks: Sequence[tuple[int, int]]) -> tuple[str, list[tuple[int, int]]]:
+def mask(
+    text: str, ticker_masks: Sequence[tuple[int, int]], *, casing: bool = True
+) -> tuple[str, list[tuple[int, int]]]:
     """The text to recognise names in, and the spans of `text` that are hidden in it.
 
     The returned text is as long as `text`, so that offsets stay. Hidden are `ticker_masks`, e-mail
     addresses (also with "[at]" and "[dot]"), URLs, handles and hash tags; sentences in capitals are
-    written in the casing of prose. The spans are in order and do not overlap.
+    written in the casing of prose, unless `casing` is false. The spans are in order and do not
+    overlap.
     """
     lower = text.lower()
     has_any = any(sign in lower for sign in _SIGNS)
@@ -50,4 +53,5 @@ def mask(text: str, ticker_masks: Sequence[tuple[int, int]]) -> tuple[str, list[
         pieces += [text[done:start], _FILLER * (end - start)]
         done = end
     pieces.append(text[done:])
-    return repair_case("".join(pieces)), spans
+    masked = "".join(pieces)
+    return repair_case(masked) if casing else masked, spans

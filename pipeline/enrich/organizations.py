@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence, Set
 
 from pipeline.enrich.gazetteer import lookup, tokens
+from pipeline.enrich.listings import is_wordlike
 from pipeline.enrich.page import Found, Page
-from pipeline.enrich.spans import legal_core
+from pipeline.enrich.spans import legal_core, words_of
 from pipeline.enrich.words import (
     CALENDAR,
     DOTTED_FORMS,
     FUNCTION_WORDS,
     FUND_ENDS,
     FUND_WORDS,
+    GIVEN_NAMES,
+    HEADING_WORDS,
     LEGAL_FORMS,
     ORGANIZATION_NOUNS,
+    PARTICLES,
     ROLES,
     SPONSORS,
 )
 
 _REACH = 8
 _CONNECTORS = frozenset({"of", "and", "for", "the", "&"})
+_ROMANCE = PARTICLES | {"das", "des", "e", "et"}
+_FIRM = re.compile(
+    r"(?<![\w&.-])(?<![&,] )[A-Z][\w’'-]+, (?:[A-Z][\w’'-]+, ){0,3}[A-Z][\w’'-]+,? & [A-Z][\w’'-]+"
+)
+_OF_THE_US = re.compile(r"^(?:US|U\.S\.) ")
 _ACRONYM = re.compile(r"\s\(([A-Z][A-Za-z&.\-]{1,9})\)")
 
 
@@ -63,16 +72,50 @@ def add_companies(page: Page) -> None:
             continue
         if not _is_form(page, index):
             continue
-        first = _left(page, index, connectors=True)
+        first = _firm_start(page, _left(page, index, connectors=True), index)
         start, end = page.words[first].start, word.end
         for found in page.inside(page.words[index - 1].start, end):
-            if found.type == "organization":
+            if found.type == "organization" and (
+                found.start < start or not _may_begin(page, first, found.start)
+            ):
                 start = found.start
         if first == index or page.is_hidden(start, end):
             continue
         if page.prose[end : end + 1] == "." and word.key in DOTTED_FORMS:
-            end += 1
+            end += 0 if page.ends_sentence(end + 1) else 1
         _replace(page, start, end)
+    for match in _FIRM.finditer(page.prose):
+        first = page.word_at(match.start())
+        if _may_begin(page, first, match.end()):
+            _replace(page, *match.span())
+
+
+def _firm_start(page: Page, first: int, index: int) -> int:
+    """The first word of a firm of several names: "Harrow, Pike & Delgado LLC"."""
+    words = page.words
+    run = page.prose[words[first].start : words[index].start]
+    if " & " not in run:
+        return first
+    while first > 0 and page.prose[words[first - 1].end : words[first].start] == ", ":
+        if not _may_begin(page, first - 1, words[first].start):
+            break
+        gap = page.prose[words[first - 2].end : words[first - 1].start] if first > 1 else ""
+        if gap == " " and words[first - 2].key[0].isupper():
+            break
+        first -= 1
+    return first
+
+
+def _may_begin(page: Page, first: int, end: int) -> bool:
+    """Whether no word from `first` up to the offset `end` is a place, a people or a common word."""
+    for index in range(first, page.word_at(end)):
+        word = page.words[index].key
+        known = page.known_at(index)
+        if word in ROLES | HEADING_WORDS or not _is_name_word(word) or word.endswith("ly"):
+            return False
+        if known is not None and known.known.type != "organization":
+            return False
+    return not page.is_headline
 
 
 def add_listed(page: Page, masks: Sequence[tuple[int, int]], ticker_names: Collection[str]) -> None:
@@ -128,6 +171,8 @@ def _is_form(page: Page, index: int) -> bool:
     gap = page.prose[page.words[index - 1].end : word.start]
     if gap not in {" ", ", ", ". ", "& ", " & "}:
         return False
+    if word.key == "CA":
+        return "." in page.prose[word.start : word.end]
     return word.key != "Co" or page.prose[word.end : word.end + 1] == "." or gap == " & "
 
 
@@ -142,15 +187,26 @@ def _left(page: Page, index: int, *, connectors: bool = False) -> int:
         if not _is_name_word(before.key) and not (
             # "Royal Bank of Canada Ltd.", but not "shares of Ford Motor Co."
             connectors
-            and before.key == "of"
             and first > 1
-            and page.words[first - 2].key in ORGANIZATION_NOUNS
+            and (
+                (before.key == "of" and page.words[first - 2].key in ORGANIZATION_NOUNS)
+                or (before.key in _ROMANCE and _is_name_word(page.words[first - 2].key))
+            )
         ):
             break
         first -= 1
-    while first < index and page.words[first].key in ROLES | _CONNECTORS:
+    while first < index and _is_no_part(page, first):
         first += 1
     return first
+
+
+def _is_no_part(page: Page, index: int) -> bool:
+    """Whether a word before a firm's name is none of it: "CEO", "ET", "Photo", "German"."""
+    word = page.words[index].key
+    known = page.known_at(index)
+    if known is not None and known.last == index and known.known.type in (None, "group"):
+        return True
+    return word in ROLES or word in _CONNECTORS or word in HEADING_WORDS
 
 
 def _right(page: Page, index: int) -> int:
@@ -178,11 +234,13 @@ def join_organizations(pages: Sequence[Page]) -> dict[str, str]:
     "Fortescue" joins "Fortescue Metals", "BOJ" joins "Bank of Japan (BOJ)". A well-known name wins.
 
     Returns:
-        The acronyms that the article introduces, each with the canonical name.
+        The acronyms that the article introduces and the beginnings of names that can mean nothing
+        else, each with the canonical name.
     """
     mentions = [found for page in pages for found in page.found if found.type == "organization"]
     for mention in mentions:
-        known = mention.known or lookup(legal_core(mention.name))
+        core = legal_core(mention.name)
+        known = mention.known or lookup(core) or lookup(_OF_THE_US.sub("", core))
         if known is not None and known.type == "organization" and known.sure:
             mention.known = known
         mention.name = known.name if mention.known and known else legal_core(mention.name)
@@ -202,7 +260,7 @@ def join_organizations(pages: Sequence[Page]) -> dict[str, str]:
             if mention.type not in ("organization", "person", "place", "product"):
                 continue
             name = acronyms.get(mention.name)
-            if name is None and mention.type != "place" and mention.name not in ORGANIZATION_NOUNS:
+            if name is None and mention.name not in ORGANIZATION_NOUNS:
                 name = shorts.get(mention.name)
             if name is None and mention.type == "organization":
                 name = initials.get(mention.name)
@@ -211,7 +269,29 @@ def join_organizations(pages: Sequence[Page]) -> dict[str, str]:
                 mention.type = "organization"
                 mention.known = target if target and target.type == "organization" else None
                 mention.name = target.name if mention.known and target else name
-    return {short: name for short, name in acronyms.items() if name in names}
+    people = {
+        words_of(found.name)[-1] for page in pages for found in page.found if found.type == "person"
+    }
+    telling = {short: name for short, name in shorts.items() if _is_telling(short, people)}
+    return {short: name for short, name in (telling | acronyms).items() if name in names}
+
+
+def _is_telling(short: str, people: Set[str]) -> bool:
+    """Whether the beginning of an organization's name can mean nothing else in the article."""
+    words = short.split()
+    return (
+        len(words[0]) > 3
+        and words[0].isalpha()
+        and not is_wordlike(words[0].upper())
+        and lookup(words[0]) is None
+        and not {words[0], words[-1]} & people
+        and words[0] not in GIVEN_NAMES
+        and words[0] not in ROLES
+        and words[0] not in HEADING_WORDS
+        and words[0] not in ORGANIZATION_NOUNS
+        and _is_name_word(words[0])
+        and _is_name_word(words[-1])
+    )
 
 
 def _text(pages: Sequence[Page], mention: Found) -> str:
@@ -259,7 +339,8 @@ def _short_forms(full: Collection[str]) -> dict[str, str]:
         words = name.split()
         for count in range(1, len(words)):
             short = " ".join(words[:count])
-            if words[count - 1] not in _CONNECTORS and lookup(short) is None:
+            known = lookup(short)
+            if words[count - 1] not in _CONNECTORS and (known is None or not known.sure):
                 shorts.setdefault(short, set()).add(name)
     result: dict[str, str] = {}
     for short, names in shorts.items():

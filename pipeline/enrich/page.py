@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 
 from pipeline.article import EntityType, TextField
 from pipeline.enrich.casing import is_headline, repair_case
-from pipeline.enrich.gazetteer import Known, Match, Token, matches, tokens
-from pipeline.enrich.words import CALENDAR, FUNCTION_WORDS, ROLES
+from pipeline.enrich.gazetteer import Known, Match, Token, lookup, matches, tokens
+from pipeline.enrich.rules import ALL_RULES, Rule
+from pipeline.enrich.sentences import sentences
+from pipeline.enrich.words import CALENDAR, FUNCTION_WORDS, HEADING_WORDS, ROLES
+
+_NEAR = 7
+"""Characters in which another mention is a neighbour: ", and ", "; or "."""
 
 
 @dataclass(slots=True)
@@ -42,6 +47,7 @@ class Page:
     field: TextField
     text: str
     hidden: Sequence[tuple[int, int]]
+    rules: Set[Rule] = ALL_RULES
 
     def __post_init__(self) -> None:
         self._taken = bytearray(len(self.text))
@@ -69,7 +75,7 @@ class Page:
     @cached_property
     def prose(self) -> str:
         """The text, its sentences in capitals written as prose; as long as the text."""
-        return repair_case(self.text)
+        return repair_case(self.text) if Rule.CASING in self.rules else self.text
 
     @cached_property
     def words(self) -> list[Token]:
@@ -79,7 +85,11 @@ class Page:
     @cached_property
     def known(self) -> list[Match]:
         """The well-known names in the text."""
-        return list(matches(self.prose, self.words))
+        return list(matches(self.prose, self.words)) if Rule.GAZETTEER in self.rules else []
+
+    def lookup(self, name: str) -> Known | None:
+        """The well-known thing that goes by exactly this name."""
+        return lookup(name) if Rule.GAZETTEER in self.rules else None
 
     @cached_property
     def is_headline(self) -> bool:
@@ -97,6 +107,14 @@ class Page:
     @cached_property
     def _known_words(self) -> set[int]:
         return {index for match in self.known for index in range(match.first, match.last + 1)}
+
+    @cached_property
+    def _known_by_first(self) -> dict[int, Match]:
+        return {match.first: match for match in self.known}
+
+    @cached_property
+    def _ends(self) -> set[int]:
+        return {end for _, end in sentences(self.prose)}
 
     def is_hidden(self, start: int, end: int) -> bool:
         """Whether some of `text[start:end]` is hidden."""
@@ -130,6 +148,22 @@ class Page:
         within = (self._by_start.get(offset) for offset in range(first, end))
         return [found for found in within if found is not None and found.end > start]
 
+    def before(self, start: int) -> Found | None:
+        """The mention that ends within a few characters before `start`."""
+        return next(reversed(self.inside(max(0, start - _NEAR), start)), None)
+
+    def after(self, end: int) -> Found | None:
+        """The mention that begins within a few characters behind `end`."""
+        return next(iter(self.inside(end, min(len(self.text), end + _NEAR))), None)
+
+    def known_at(self, index: int) -> Match | None:
+        """The well-known name that begins with the word `index`."""
+        return self._known_by_first.get(index)
+
+    def ends_sentence(self, end: int) -> bool:
+        """Whether a sentence or a line ends at `end`."""
+        return self.prose[end : end + 1] in ("", "\n") or end in self._ends
+
     def begins_sentence(self, index: int) -> bool:
         """Whether the word is the first of a sentence, of a line or of a quotation."""
         if index == 0:
@@ -144,7 +178,9 @@ class Page:
         words = self.words
         if first > 0 and self.prose[words[first - 1].end : words[first].start] in {" ", "-", " & "}:
             before = words[first - 1]
-            if self._seems_name(first - 1) and not self._taken[before.start]:
+            # "R-Maine": a senator's party.
+            seems_name = len(before.key) > 1 and self._seems_name(first - 1)
+            if seems_name and not self._taken[before.start]:
                 return False
         if last + 1 < len(words) and self.prose[words[last].end : words[last + 1].start] in {
             " ",
@@ -161,6 +197,7 @@ class Page:
             word[0].isupper()
             and word not in ROLES
             and word not in CALENDAR
+            and word not in HEADING_WORDS
             and word.lower() not in FUNCTION_WORDS
             and index not in self._known_words
         )

@@ -30,6 +30,8 @@ def join_people(found: Sequence[Found]) -> None:
             mention.name = full[_person_key(words)][0]
             continue
         known = mention.known
+        if mention.type == "place" and mention.titled:
+            continue
         something_else = known is not None and known.sure and known.type != "person"
         if something_else and mention.label != "PERSON":
             continue

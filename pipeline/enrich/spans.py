@@ -6,23 +6,28 @@ import re
 from collections.abc import Sequence
 
 from pipeline.article import EntityType
+from pipeline.enrich.cues import is_before_region
 from pipeline.enrich.fast_ner import Span
 from pipeline.enrich.gazetteer import Known, lookup
 from pipeline.enrich.page import Found, Page
+from pipeline.enrich.rules import Rule
 from pipeline.enrich.words import (
     CALENDAR,
     DEPARTMENTS,
     DOTTED_FORMS,
     FUNCTION_WORDS,
     GIVEN_NAMES,
+    HEADING_WORDS,
     INSIDE_NAMES,
     LEGAL_FORMS,
     OFFICES,
     ORGANIZATION_NOUNS,
     PARTICLES,
     PERSONAL_ROLES,
+    PLACE_NOUNS,
     ROLES,
     SUFFIXES,
+    THING_NOUNS,
     TITLES,
 )
 
@@ -48,24 +53,56 @@ _PERSON_TITLE = re.compile(r"(?:Mr|Mrs|Ms|Dr|Sen|Rep|Gov|Prof)\b\.?\s")
 _PARTICLES = re.compile(
     r"(?: (?:von|van|der|den|de|del|della|di|da|dos|du|la|le|al|bin|ibn|ter|ten))+ [A-Z][^\W\d_]+"
 )
+_HYPHENATED = re.compile(r"(?:-[A-Z][^\W\d_]+)+")
+# Particles that may begin a bare surname: "Van den Broek said".
+_LEADING = PARTICLES - {"du", "ibn", "la", "le", "y"}
+_QUARTER = re.compile(r"(?:Q[1-4]|[1-4]Q|FY|H[12])\d{0,4}")
+_SURNAME_PARTICLES = frozenset({"den", "der", "van", "von"})
+_JOINT = re.compile(r" and | of |\s[-–—]\s|['’]s |(?<=s)['’] |(?<=[^\W_])[.!] ")
+_TIME_ZONE = re.compile(r"(?:[ECMP][DS]T|A[CEW][DS]T|BST|GMT|CES?T|IST|JST|HKT)\s?-\s?(?=[A-Z])")
+# Behind an organization these are a role in it: "Fed Chair", "Apple CEO".
+_ROLES_BEHIND = frozenset(
+    {"CEO", "CFO", "CIO", "COO", "CTO", "Chair", "Chairman", "Chairwoman", "Chief", "Governor"}
+    | {"President", "Secretary", "Commissioner", "Spokesman", "Spokeswoman", "Analyst", "Economist"}
+)
+# "Vnesheconombank", "Gazprom Neft": what a firm does is part of its name.
+_COMPOUND = re.compile(r"[a-z](?:bank|corp|chem|neft|pharma|soft|tech|telecom)$")
+_SHOUTED = frozenset({"Yahoo", "Yum"})
 _OWNER = re.compile(r"['’]s\s|(?<=s)['’]\s")
 _QUOTES = frozenset('"“”„«»‹›')
 _ADMINISTRATION = re.compile(r"\s(?:administration|presidency|White House|cabinet)\b")
 
 
 def parts(page: Page, span: Span) -> list[Span]:
-    """The span, or two when it joins two well-known names: "Visa and Block Inc."."""
-    text = page.prose[max(0, span.start) : span.end]
-    left, conjunction, right = text.partition(" and ")
-    if not conjunction or lookup(text) is not None:
+    """The span, or two when it joins two names: "Visa and Block Inc.", "ByteDance of Beijing"."""
+    start = max(0, span.start)
+    text = page.prose[start : span.end]
+    match = _JOINT.search(text)
+    if match is None or Rule.EDGES not in page.rules or page.lookup(text) is not None:
         return [span]
-    if lookup(legal_core(left)) is None or lookup(legal_core(right)) is None:
-        return [span]
-    middle = max(0, span.start) + len(left)
-    return [
-        Span(span.start, middle, span.label),
-        Span(middle + len(conjunction), span.end, span.label),
-    ]
+    for match in _JOINT.finditer(text):
+        left, right = text[: match.start()], text[match.end() :]
+        if left and right and _are_two(page, left, match[0], right):
+            return [
+                Span(start, start + match.start(), span.label),
+                *parts(page, Span(start + match.end(), span.end, span.label)),
+            ]
+    return [span]
+
+
+def _are_two(page: Page, left: str, joint: str, right: str) -> bool:
+    """Whether two names stand on both sides of a dash, "and", "of", an apostrophe or a stop."""
+    first = page.lookup(legal_core(_ARTICLE.sub("", left, count=1)))
+    second = page.lookup(legal_core(right))
+    if joint.strip() in {"-", "–", "—"}:
+        return True
+    if joint == " of ":
+        last = left.split()[-1]
+        place = second is not None and second.type == "place"
+        return place and first is not None and first.sure and last not in ORGANIZATION_NOUNS
+    if joint.startswith((".", "!")):
+        return second is not None and second.sure
+    return first is not None and second is not None
 
 
 def read_span(page: Page, span: Span) -> Found | None:
@@ -82,33 +119,48 @@ def read_span(page: Page, span: Span) -> Found | None:
 def read_name(page: Page, start: int, end: int, label: str) -> Found | None:
     """The mention in `text[start:end]`, which carries the recogniser's `label`, if there is one."""
     prose = page.prose
-    start, end = trim(prose, *_one_line(prose, start, end))
-    start, end = _of_owner(prose, start, end, label)
-    if _PERSON_TITLE.match(prose, start, end):
+    titles, edges = Rule.TITLES in page.rules, Rule.EDGES in page.rules
+    if edges:
+        start, end = trim(prose, *_one_line(prose, start, end))
+        start, end = _of_owner(prose, start, end, label)
+    if titles and _PERSON_TITLE.match(prose, start, end):
         label = "PERSON"
-    if label == "PERSON":
+    if Rule.FIRST_NAMES in page.rules and _is_half_a_person(page, start, end):
+        label = "PERSON"
+    if edges and label == "PERSON":
         start, end = _without_dateline(page, *_without_titles(prose, start, end))
-        if match := _PARTICLES.match(prose, end):
-            end = match.end()
-    else:
+        start, end = _whole_person(page, start, end)
+    elif edges:
         start, end = _capitalised(prose, start, end)
+        start = _after_time_zone(prose, start, end)
     if start >= end or page.is_hidden(start, end):
         return None
+    if edges:
+        start, end = _with_mark(page, start, end)
+    if edges and prose[max(0, start - 3) : start] == "PT ":
+        # An Indonesian firm's legal form stands first.
+        start, label = start - 3, "ORG"
     name = " ".join(prose[start:end].split())
-    known = lookup(name)
+    known = page.lookup(name)
     if known is not None and label == "PERSON" and not known.sure and known.type != "group":
         known = None
     if known is not None and known.type is None:
         return None
-    if known is None and is_junk(name):
+    if Rule.DROPPING in page.rules and (
+        (known is None and is_junk(name)) or is_office(page, start, end)
+    ):
         return None
-    if is_office(page, start, end):
-        return None
-    kind = _type(name, label, known)
+    kind = _type(page, name, label, known)
     if kind is None:
         return None
     found = Found(page.field, start, end, kind, name, known, label)
-    if known is None or not known.sure:
+    is_sure = known is not None and known.sure
+    if Rule.CONTEXT in page.rules and not is_sure and is_before_region(page, start, end):
+        found.type, found.titled = "place", True
+        if known is not None and known.type != "place":
+            found.known = None
+        return found
+    if titles and (known is None or not known.sure):
         found.titled = (
             is_titled(page, start)
             or _is_administration(page, name, end)
@@ -128,7 +180,8 @@ def trim(text: str, start: int, end: int) -> tuple[int, int]:
         while start < end and not text[end - 1].isalnum() and not _belongs(text, start, end):
             end -= 1
         piece = text[start:end]
-        if (match := _POSSESSIVE.search(piece)) and lookup(piece) is None:
+        match = _POSSESSIVE.search(piece)
+        if match is not None and (match[0] in "'’" or lookup(piece) is None):
             end = start + match.start()
         elif (match := _ARTICLE.match(piece)) and lookup(piece) is None:
             start += match.end()
@@ -147,6 +200,8 @@ def _belongs(text: str, start: int, end: int) -> bool:
         return end - start > 1 and text[end - 2].isalnum()
     if mark == ")":
         return "(" in text[start:end]
+    if mark == "!":
+        return text[start : end - 1].split()[-1:] in (["Yahoo"], ["Yum"])
     return mark in "'’" and text[end - 2 : end - 1] in {"s", "S"} and end - start > 2
 
 
@@ -210,6 +265,92 @@ def _without_dateline(page: Page, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
+def _is_half_a_person(page: Page, start: int, end: int) -> bool:
+    """Whether a single word stands before or behind the other half of a person's name."""
+    prose = page.prose
+    name = prose[start:end]
+    known = page.lookup(name)
+    if start >= end or not name.isalpha() or (known is not None and known.sure):
+        return False
+    index = page.word_at(start)
+    if name in GIVEN_NAMES:
+        following = index + 1
+        if following >= len(page.words) or prose[end : page.words[following].start] != " ":
+            return False
+        return _goes_on(page, following)
+    before = page.words[index - 1] if index else None
+    return (
+        before is not None
+        and prose[before.end : start] == " "
+        and (before.key in GIVEN_NAMES or before.key in _SURNAME_PARTICLES)
+    )
+
+
+def _whole_person(page: Page, start: int, end: int) -> tuple[int, int]:
+    """The bounds of a person's name with the particles, hyphens and names that were cut off."""
+    prose = page.prose
+    if start >= end:
+        return start, end
+    if match := _PARTICLES.match(prose, end):
+        end = match.end()
+    first = page.word_at(start)
+    is_bare = " " not in prose[start:end]
+    while first > 0 and prose[page.words[first - 1].end : start] == " ":
+        word = page.words[first - 1].key
+        if not (word.lower() in _LEADING and is_bare) and not (
+            word in GIVEN_NAMES and prose[start:end].split()[0] not in GIVEN_NAMES
+        ):
+            break
+        first -= 1
+        start = page.words[first].start
+    words = prose[start:end].split()
+    last = page.word_before(end)
+    while last is not None and last + 1 < len(page.words) and len(words) < 4:
+        following = page.words[last + 1]
+        if prose[end : following.start] != " " or not _goes_on(page, last + 1):
+            break
+        if len(words) > 1 and not (len(words) == 2 and words[0] in GIVEN_NAMES):
+            break
+        last += 1
+        end = following.end
+        words.append(following.key)
+    if match := _HYPHENATED.match(prose, end):
+        end = match.end()
+    return start, end
+
+
+def _goes_on(page: Page, index: int) -> bool:
+    """Whether a capitalised word behind a person's name may be the end of the name."""
+    word = page.words[index].key
+    return (
+        word[0].isupper()
+        and len(word) > 1
+        and not word.isupper()
+        and not page.is_headline
+        and page.known_at(index) is None
+        and word not in ROLES | CALENDAR | ORGANIZATION_NOUNS | PLACE_NOUNS | THING_NOUNS
+        and word not in HEADING_WORDS | TITLES
+        and word.lower() not in FUNCTION_WORDS
+    )
+
+
+def _after_time_zone(text: str, start: int, end: int) -> int:
+    # "AEST-Australia Markets", "BST-UK".
+    match = _TIME_ZONE.match(text, start, end)
+    return match.end() if match else start
+
+
+def _with_mark(page: Page, start: int, end: int) -> tuple[int, int]:
+    """The bounds with the "!" of "Yahoo!", without the full stop of "Inc." that ends a sentence."""
+    prose = page.prose
+    if prose[end : end + 1] == "!" and prose[start:end].split()[-1] in _SHOUTED:
+        return start, end + 1
+    form = prose[start:end].split()[-1]
+    if form.endswith(".") and form[:-1] in LEGAL_FORMS and page.ends_sentence(end):
+        return start, end - 1
+    return start, end
+
+
 def _is_name_part(word: str) -> bool:
     return word[:1].isupper() or word in SUFFIXES
 
@@ -220,8 +361,10 @@ def _capitalised(text: str, start: int, end: int) -> tuple[int, int]:
     first, last = 0, len(words) - 1
     while first < last and (words[first][1].islower() or words[first][1] in FUNCTION_WORDS):
         first += 1
-    while (
-        last > first and words[last][1].islower() and not any(c.isdigit() for c in words[last][1])
+    while last > first and (
+        (words[last][1].islower() and not any(c.isdigit() for c in words[last][1]))
+        or words[last][1] in _ROLES_BEHIND
+        or _QUARTER.fullmatch(words[last][1])
     ):
         last -= 1
     if not words or (first == 0 and last == len(words) - 1):
@@ -232,6 +375,9 @@ def _capitalised(text: str, start: int, end: int) -> tuple[int, int]:
 def is_junk(name: str) -> bool:
     """Whether `name` can't be a name: too short, too long, a word, a number, a fragment."""
     words = name.split()
+    last = words[-1].strip(".,")
+    if last in THING_NOUNS or (len(words) == 1 and last in ORGANIZATION_NOUNS | PLACE_NOUNS):
+        return True
     letters = sum(letter.isalpha() for letter in name)
     if letters < 2 or letters * 2 < len(name.replace(" ", "")) or len(words) > MAX_WORDS:
         return True
@@ -242,7 +388,10 @@ def is_junk(name: str) -> bool:
     plain = [word.strip(".,;:'’()") for word in words]
     if all(word in LEGAL_FORMS for word in plain):
         return True
-    if all(word in ROLES or word in CALENDAR or word.lower() in FUNCTION_WORDS for word in plain):
+    if all(
+        word in ROLES or word in CALENDAR or word in HEADING_WORDS or word.lower() in FUNCTION_WORDS
+        for word in plain
+    ):
         return True
     inner = [word for word in plain[1:] if word[:1].islower()]
     return sum(word not in INSIDE_NAMES for word in inner) > 1
@@ -257,7 +406,9 @@ def is_office(page: Page, start: int, end: int) -> bool:
     words = page.words
     if last + 1 < len(words) and words[last + 1].key in OFFICES and words[last].key in DEPARTMENTS:
         return True
-    if words[last].key in OFFICES or (first == last and words[first].key in ROLES & DEPARTMENTS):
+    if words[last].key in OFFICES:
+        return True
+    if first == last and words[first].key in ROLES & DEPARTMENTS and words[first].key != "Labor":
         return True
     before = [word.key for word in words[max(0, first - 2) : first]]
     return before[-1:] in (["of"], ["for"]) and before[0] in OFFICES | {
@@ -292,20 +443,30 @@ def _is_administration(page: Page, name: str, end: int) -> bool:
     return " " not in name and _ADMINISTRATION.match(page.prose, end) is not None
 
 
-def _type(name: str, label: str, known: Known | None) -> EntityType | None:
+def _type(page: Page, name: str, label: str, known: Known | None) -> EntityType | None:
     if known is not None and known.type is not None:
         return known.type
     words = name.split()
     last = words[-1].strip(".,")
-    if len(words) > 1 and last in ORGANIZATION_NOUNS:
-        return "organization"
-    if label == "PERSON" and (any(c.isdigit() for c in name) or "/" in name or "@" in name):
+    if len(words) > 1 and Rule.COMPANY_FORMS in page.rules:
+        if last in ORGANIZATION_NOUNS:
+            return "organization"
+        if last in PLACE_NOUNS:
+            return "place"
+    if label == "PERSON" and (
+        any(c.isdigit() for c in name) or "/" in name or "@" in name or len(words[-1]) == 1
+    ):
         return None
-    if 2 <= len(words) <= 3 and words[0] in GIVEN_NAMES and "&" not in words:
+    if (
+        Rule.FIRST_NAMES in page.rules
+        and 2 <= len(words) <= 3
+        and words[0] in GIVEN_NAMES
+        and "&" not in words
+    ):
         return "person"
-    if label != "ORG" and not name[0].isupper():
+    if label != "ORG" and not (name[0].isupper() or words[0] in _LEADING):
         return None
-    if label == "PERSON" and " & " in name:
+    if label == "PERSON" and (" & " in name or _COMPOUND.search(words[0])):
         return "organization"
     return TYPES[label]
 

@@ -266,7 +266,7 @@ def _is_initials(before: str, letters: str) -> bool:
 
 def _is_shortening(before: str, letters: str) -> bool:
     """Whether `letters` can be picked, in order, from the words before them: "Euratom (EURTM)"."""
-    words = re.findall(r"[^\W_]+", last_clause(before).lower())[-(len(letters) + 1) :]
+    words = re.findall(r"[^\W_]+", last_clause(before).lower())[-(len(letters) + 3) :]
     for first, word in enumerate(words):
         if word[0] != letters[0].lower() or word in _SMALL:
             continue

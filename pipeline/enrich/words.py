@@ -74,5 +74,20 @@ WORD_SURNAMES = _LISTS["word_surnames"]
 GIVEN_NAMES = _LISTS["given_names"]
 """With one or two words behind them they are a person's name: "Emma"."""
 
+COMPANY_THINGS = _LISTS["company_things"]
+"""What a company has: behind a name they say that it is a company's: "shares"."""
+
+COMPANY_KINDS = _LISTS["company_kinds"]
+"""What a company is: before a name they say that it is a company's: "retailer"."""
+
+PLACE_NOUNS = _LISTS["place_nouns"]
+"""A longer name that ends in one of these is a place's: "Street"."""
+
+THING_NOUNS = _LISTS["thing_nouns"]
+"""A longer name that ends in one of these is no entity's: "Award"."""
+
+HEADING_WORDS = _LISTS["heading_words"]
+"""Capitalised at the start of a line or a heading they are no name: "Quotes"."""
+
 HEADLINE_WORDS = _LISTS["headline_words"]
 """No part of a name, so that in a headline in capitals the names beside them stand out."""
