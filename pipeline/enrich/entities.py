@@ -26,7 +26,7 @@ from pipeline.enrich.organizations import (
 )
 from pipeline.enrich.page import Found, Page
 from pipeline.enrich.people import join_people, surnames
-from pipeline.enrich.spans import is_office, parts, read_span
+from pipeline.enrich.spans import TYPES, is_office, parts, read_span
 from pipeline.enrich.words import (
     FUNCTION_WORDS,
     ORGANIZATION_NOUNS,
@@ -46,6 +46,8 @@ _DATELINE = re.compile(
     r"(?<!\w)([A-Z][A-Z’'.\-]{2,30}(?: [A-Z][A-Z’'.\-]{1,30}){0,2}),? (?:[\w.]{2,9},? ){0,3}"
     r"\(([A-Z][\w.]{1,20}|dpa)\)"
 )
+_FIRST_PART = re.compile(r"[^\s.\-&'’]*")
+_BEFORE_PEOPLE = TITLES | PERSONAL_ROLES
 _FIELDS: tuple[TextField, ...] = ("title", "text")
 
 
@@ -72,7 +74,8 @@ def find_entities(
     ]
     for page in pages:
         _add_datelines(page)
-        for span in itertools.chain(*(parts(page, span) for span in spans.get(page.field, ()))):
+        of_entities = [span for span in spans.get(page.field, ()) if span.label in TYPES]
+        for span in itertools.chain(*(parts(page, span) for span in of_entities)):
             found = read_span(page, span)
             if found is not None and page.is_free(found.start, found.end):
                 page.add(found)
@@ -161,10 +164,8 @@ def _add_known(page: Page) -> None:
 def _add_titled(page: Page) -> None:
     """Adds the people that were missed: "Mr. Oduya", and with a full name "envoy Ada Oduya"."""
     words = page.words
-    for index, word in enumerate(words):
-        in_role = word.key in PERSONAL_ROLES
-        if word.key not in TITLES and not in_role:
-            continue
+    for index in page.places(_BEFORE_PEOPLE):
+        in_role = words[index].key in PERSONAL_ROLES
         last = index
         while last - index < 3 and last + 1 < len(words):
             following = words[last + 1].key
@@ -240,7 +241,7 @@ def _drop_words(pages: Sequence[Page], symbol_of: Callable[[str], str | None]) -
 
 
 def _lower_words(pages: Sequence[Page]) -> set[str]:
-    return {word.key for page in pages for word in page.words if word.key.islower()}
+    return set().union(*(page.lower for page in pages))
 
 
 def _one_type_a_name(found: Sequence[Found]) -> None:
@@ -265,11 +266,12 @@ def _sweep(pages: Sequence[Page], acronyms: Mapping[str, str]) -> None:
     names = _spellings(pages, acronyms)
     by_word: dict[str, list[str]] = {}
     for name in sorted(names, key=len, reverse=True):
-        by_word.setdefault(re.split(r"[\s.\-&'’]", name)[0], []).append(name)
+        by_word.setdefault(_FIRST_PART.match(name)[0], []).append(name)  # type: ignore[index]
     lower = _lower_words(pages)
     for page in pages:
-        for index, word in enumerate(page.words):
-            for name in by_word.get(word.key, ()):
+        for index in page.places(by_word):
+            word = page.words[index]
+            for name in by_word[word.key]:
                 end = word.start + len(name)
                 if (
                     not page.prose.startswith(name, word.start)
