@@ -141,7 +141,7 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 def _candidates(text: str) -> list[tuple[int, int, re.Match[str], Resolver]]:
     """All that may be a date: in order, and of those that begin at one place the longest first."""
     found = []
-    lower = text.lower()
+    lower = text.lower().replace("\n", " ")  # so that hints of two words are found in any
     # In a few languages lower case is longer, and places in it are others.
     whole = [(0, len(text))] if len(lower) != len(text) else None
     near: dict[tuple[str, ...], list[tuple[int, int]]] = {}

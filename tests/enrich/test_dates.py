@@ -378,6 +378,11 @@ FRAGMENTS = [
 ]  # fmt: skip
 
 
+def test_a_date_may_go_on_in_the_next_line() -> None:
+    assert dates("It closed last\nnight.") == [("last\nnight", "2025-07-16")]
+    assert dates("It will meet on\nFri.") == [("Fri.", "2025-07-18")]
+
+
 @given(st.lists(st.sampled_from(FRAGMENTS), max_size=12), st.sampled_from([" ", ", ", ". ", "\n"]))
 def test_what_is_far_from_the_words_of_dates_holds_none(parts: list[str], between: str) -> None:
     text = between.join(parts)
