@@ -378,6 +378,13 @@ FRAGMENTS = [
 ]  # fmt: skip
 
 
+def test_an_iso_date_is_of_a_year_that_news_may_mean() -> None:
+    assert dates("First shown 1812-06-24, unset 0001-01-01 until 2019") == [
+        ("1812-06-24", "1812-06-24"),
+        ("2019", "2019"),
+    ]
+
+
 def test_a_date_may_go_on_in_the_next_line() -> None:
     assert dates("It closed last\nnight.") == [("last\nnight", "2025-07-16")]
     assert dates("It will meet on\nFri.") == [("Fri.", "2025-07-18")]
