@@ -6,7 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import date, datetime
-from functools import cache
+from functools import cache, lru_cache
 
 from pipeline.article import Mention, TextField
 from pipeline.enrich.date_calendar import CALENDAR_FORMS
@@ -15,12 +15,13 @@ from pipeline.enrich.date_forms import (
     Form,
     Resolver,
     Setting,
+    beginning,
     day_of,
     month_number,
-    windows,
 )
 from pipeline.enrich.date_relative import RELATIVE_FORMS
 from pipeline.enrich.date_values import Tense
+from pipeline.enrich.gazetteer import tokens
 from pipeline.enrich.tense import Cue, find_cues, tense_near
 
 _FORMS: tuple[Form, ...] = CALENDAR_FORMS + RELATIVE_FORMS
@@ -138,21 +139,26 @@ def find_dates(
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
+@lru_cache(maxsize=20_000)
+def _beginning_with(word: str) -> list[int]:
+    """Which forms of dates may begin with a word."""
+    begin = beginning(word)
+    return [number for number, form in enumerate(_FORMS) if begin in form.beginnings]
+
+
 def _candidates(text: str) -> list[tuple[int, int, re.Match[str], Resolver]]:
     """All that may be a date: in order, and of those that begin at one place the longest first."""
     found = []
-    lower = text.lower().replace("\n", " ")  # so that hints of two words are found in any
-    # In a few languages lower case is longer, and places in it are others.
-    whole = [(0, len(text))] if len(lower) != len(text) else None
-    near: dict[tuple[str, ...], list[tuple[int, int]]] = {}
-    for pattern, resolver, hints in _FORMS:
-        if not any(hint in lower for hint in hints):
-            continue
-        if hints not in near:
-            near[hints] = whole or windows(lower, hints)
-        group = "date" if "date" in pattern.groupindex else 0
-        for begin, stop in near[hints]:
-            for match in pattern.finditer(text, begin, stop):
-                start, end = match.span(group)
+    done = [0] * len(_FORMS)
+    for word in tokens(text):
+        for number in _beginning_with(word.key):
+            pattern, resolver, _, ahead = _FORMS[number]
+            place = word.start - ahead
+            if place < done[number]:
+                continue
+            match = pattern.match(text, place)
+            if match is not None:
+                start, end = match.span("date" if "date" in pattern.groupindex else 0)
                 found.append((start, end, match, resolver))
+                done[number] = match.end()
     return sorted(found, key=lambda candidate: (candidate[0], -candidate[1]))
