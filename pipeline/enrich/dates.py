@@ -6,7 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import date, datetime
-from functools import cache, lru_cache
+from functools import cache
 
 from pipeline.article import Mention, TextField
 from pipeline.enrich.date_calendar import CALENDAR_FORMS
@@ -21,7 +21,8 @@ from pipeline.enrich.date_forms import (
 )
 from pipeline.enrich.date_relative import RELATIVE_FORMS
 from pipeline.enrich.date_values import Tense
-from pipeline.enrich.gazetteer import tokens
+from pipeline.enrich.gazetteer import text_tokens
+from pipeline.enrich.memo import WordMemo
 from pipeline.enrich.tense import Cue, find_cues, tense_near
 
 _FORMS: tuple[Form, ...] = CALENDAR_FORMS + RELATIVE_FORMS
@@ -139,19 +140,21 @@ def find_dates(
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
-@lru_cache(maxsize=20_000)
-def _beginning_with(word: str) -> list[int]:
+def _forms_at(word: str) -> list[int]:
     """Which forms of dates may begin with a word."""
     begin = beginning(word)
     return [number for number, form in enumerate(_FORMS) if begin in form.beginnings]
+
+
+_FORMS_AT = WordMemo(_forms_at)
 
 
 def _candidates(text: str) -> list[tuple[int, int, re.Match[str], Resolver]]:
     """All that may be a date: in order, and of those that begin at one place the longest first."""
     found = []
     done = [0] * len(_FORMS)
-    for word in tokens(text):
-        for number in _beginning_with(word.key):
+    for word in text_tokens(text):
+        for number in _FORMS_AT[word.key]:
             pattern, resolver, _, ahead = _FORMS[number]
             place = word.start - ahead
             if place < done[number]:

@@ -68,6 +68,12 @@ def tokens(text: str) -> list[Token]:
     return list(map(tuple.__new__, repeat(Token), fields))  # Token(…) takes three times as long
 
 
+@lru_cache(maxsize=4)
+def text_tokens(text: str) -> list[Token]:
+    """As `tokens`; kept for the rules that look at the same text one after the other."""
+    return tokens(text)
+
+
 def matches(text: str, words: Sequence[Token]) -> Iterator[Match]:
     """Every well-known name in `text`, the longest at each place, not overlapping."""
     names = _names()

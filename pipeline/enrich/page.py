@@ -9,7 +9,7 @@ from functools import cached_property
 
 from pipeline.article import EntityType, TextField
 from pipeline.enrich.casing import is_headline, repair_case
-from pipeline.enrich.gazetteer import Known, Match, Token, matches, tokens
+from pipeline.enrich.gazetteer import Known, Match, Token, matches, text_tokens
 from pipeline.enrich.words import CALENDAR, FUNCTION_WORDS, ROLES
 
 _BEFORE_SENTENCES = frozenset('\n.!?:“"•–—|…')
@@ -81,7 +81,7 @@ class Page:
     @cached_property
     def words(self) -> list[Token]:
         """The words of the text."""
-        return tokens(self.prose)
+        return text_tokens(self.prose)
 
     @cached_property
     def keys(self) -> list[str]:
