@@ -30,7 +30,7 @@ _ASIDE = re.compile(
         | subscribe | all\ rights\ reserved | newsletter
         | this\ (?:report|article|story)\ first\ appeared
         | retail\ sentiment | message\ volume )""",
-    re.X | re.I,
+    re.X,
 )
 
 
@@ -89,7 +89,7 @@ def _is_usable(sentence: str) -> bool:
         and words <= _MAX_WORDS
         and len(sentence) <= _MAX_CHARACTERS
         and not sentence.endswith("?")
-        and not _ASIDE.search(sentence)
+        and not _ASIDE.search(sentence.lower())
     )
 
 
