@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from functools import lru_cache
 from math import prod
 from typing import NamedTuple
 
 from pipeline.article import Mention, TextField
+from pipeline.enrich.gazetteer import text_tokens
+from pipeline.enrich.memo import WordMemo
 
 _DOLLARS = {
     "US": "USD", "U.S.": "USD", "A": "AUD", "AU": "AUD", "C": "CAD", "CA": "CAD",
@@ -128,11 +131,16 @@ _PERCENT = re.compile(
 # Looking for a few words is much faster than the patterns, and most texts have none of them.
 _PERCENT_HINTS = ("%", "％", "percent", "per cent", "per\ncent", "pct")
 _ALL_CODES = [*_CODES.split(), *_AMBIGUOUS_CODES.split()]
-_UNIT_WORDS = {
-    name.split()[-1] for name in _NATIONAL_UNITS | _UNITS | _AMBIGUOUS_UNITS | _HUNDREDTHS
-}
-_PREFIX_HINTS = (*_SYMBOLS, *_ALL_CODES)
-_SUFFIX_HINTS = ("€", *(f" {word.lower()}" for word in sorted({*_UNIT_WORDS, *_ALL_CODES})))
+_UNIT_NAMES = [*_NATIONAL_UNITS, *_UNITS, *_AMBIGUOUS_UNITS, *_HUNDREDTHS, *_ALL_CODES]
+_UNIT_WORDS = {name.split()[-1].lower() + plural for name in _UNIT_NAMES for plural in ("", "s")}
+_NUMBER_START = re.compile(rf"[\d½¼¾]|(?:{_TEN}|{_ONE}|half|a)\Z", re.I)
+_BEGINS_NUMBER = WordMemo(lambda word: _NUMBER_START.match(word) is not None)
+_IS_UNIT = WordMemo(lambda word: word.lower() in _UNIT_WORDS)
+# What may be a symbol or code, before a number.
+_PREFIX_START = re.compile(
+    rf"[A-Z{''.join(symbol for symbol in _SYMBOLS if len(symbol) == 1)}][A-Z.¥$s]{{0,4}}"
+    r"\s?(?=[\d.½¼¾])"
+)
 _BETWEEN = re.compile(r"\bbetween\s\Z", re.I)
 
 
@@ -155,7 +163,7 @@ def find_percents(text: str, field: TextField) -> list[Mention]:
     mentions: list[Mention] = []
     if not _has_any(text.lower(), _PERCENT_HINTS):
         return mentions
-    for match in _PERCENT.finditer(text):
+    for match in _matches(_PERCENT, text, _number_places(text)):
         start, sign = match.start(), match["sign"]
         if match["first"]:
             first = _signed(match["first"], sign)
@@ -173,10 +181,8 @@ def find_money(text: str, field: TextField) -> list[Mention]:
     A plain "$" is the US dollar and "¥" the yen. Both ends of a range are mentions, and "$5-$7
     million" is two sums of millions.
     """
-    prefixed = _prefixed(text) if _has_any(text, _PREFIX_HINTS) else ()
-    words = text.lower().replace("\n", " ").replace("-", " ")
-    suffixed = _suffixed(text) if _has_any(words, _SUFFIX_HINTS) else ()
-    sums = sorted([*prefixed, *suffixed])
+    has_units = "€" in text or any(_IS_UNIT[word.key] for word in text_tokens(text))
+    sums = sorted([*_prefixed(text), *(_suffixed(text) if has_units else ())])
     mentions: list[Mention] = []
     end = 0
     for position, found in enumerate(sums):
@@ -195,8 +201,32 @@ def _has_any(text: str, hints: Iterable[str]) -> bool:
     return any(hint in text for hint in hints)
 
 
+def _matches(pattern: re.Pattern[str], text: str, places: Iterable[int]) -> Iterator[re.Match[str]]:
+    """What `finditer` finds, but only at some places, in order."""
+    done = 0
+    for place in places:
+        if place >= done and (match := pattern.match(text, place)):
+            yield match
+            done = match.end()
+
+
+def _number_places(text: str) -> Iterator[int]:
+    """Where numbers begin, in digits or spelled, also those with a sign or a point before."""
+    for word in text_tokens(text):
+        if _BEGINS_NUMBER[word.key]:
+            place = word.start
+            while place and word.start - place < 2 and text[place - 1] in "-−–+.":
+                place -= 1
+            yield from range(place, word.start + 1)
+
+
 def _prefixed(text: str) -> Iterator[_Sum]:
-    for match in _PREFIXED.finditer(text):
+    places = (
+        place
+        for start in _PREFIX_START.finditer(text)
+        for place in range(max(0, start.start() - 1), start.end())
+    )
+    for match in _matches(_PREFIXED, text, places):
         symbol, magnitude = match["unit"], _magnitude(match["magnitude"])
         if symbol in _AMBIGUOUS_CODES and magnitude is None:
             continue
@@ -216,7 +246,7 @@ def _prefixed(text: str) -> Iterator[_Sum]:
 
 
 def _suffixed(text: str) -> Iterator[_Sum]:
-    for match in _SUFFIXED.finditer(text):
+    for match in _matches(_SUFFIXED, text, _number_places(text)):
         name = re.sub(r"\s", " ", match["unit"] or "€")
         magnitude = _magnitude(match["second_magnitude"])
         spelled = match["second"].lower() in ("a", "half a")
@@ -273,6 +303,7 @@ def _unit(name: str) -> tuple[str, Decimal]:
     return (_NATIONAL_UNITS | _UNITS | _AMBIGUOUS_UNITS)[name], Decimal(1)
 
 
+@lru_cache(maxsize=1000)
 def _magnitude(written: str | None) -> int | None:
     if not written:
         return None

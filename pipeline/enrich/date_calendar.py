@@ -11,8 +11,10 @@ from pipeline.enrich import date_values as values
 from pipeline.enrich.date_forms import (
     DASH,
     MONTH,
-    MONTH_HINTS,
+    MONTHS,
+    SHORT_WEEKDAYS,
     WEEKDAY,
+    WEEKDAYS,
     YEAR,
     Form,
     Setting,
@@ -32,7 +34,9 @@ _NO_AMOUNT = (
 )
 _DAY = rf"(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?(?![^\W_]){_NO_AMOUNT}"
 _ON_WEEKDAY = rf"(?:(?P<weekday>{WEEKDAY}|(?:Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)\.?),?\s)?"
+_DAYS_OF_WEEK = f"{WEEKDAYS}|{SHORT_WEEKDAYS}"
 _PART = r"(?:(?:early|mid|late|end)[\s-])?"
+_PARTS = "early|mid|late|end"
 _TO = rf"(?:{DASH}|\s(?:to|through)\s)"
 _ORDINALS = {
     "first": 1, "1st": 1, "second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4,
@@ -231,56 +235,54 @@ _OF_YEAR = rf"""
 
 CALENDAR_FORMS: tuple[Form, ...] = (
     form(
-        r"(?<![\d-])(?P<date>(?P<y>\d{4})(?P<by>[-/])(?P<m>\d\d)(?P=by)(?P<d>\d\d))(?![\d-])"
+        r"(?<![\d-])(?P<date>(?P<y>(?:1[5-9]|2[01])\d\d)(?P<by>[-/])(?P<m>\d\d)(?P=by)(?P<d>\d\d))(?![\d-])"
         r"(?:T[\d:.Z+-]{1,30})?",
         _iso,
-        "19|20|21",
+        "0000",
     ),
     form(
         r"(?<![\d/.-])(?P<a>\d\d?)([/-])(?P<b>\d\d?)\2(?P<y>\d{4}|(?<=/)\d\d)(?![\d/-]|\.\d)",
         _numeric,
-        "/1|/2|/0|-1|-2",
+        "0|00",
     ),
-    form(
-        r"(?<![\d/.-])(?P<a>\d\d)\.(?P<b>\d\d)\.(?P<y>(?:19|20)\d\d)(?!\d|\.\d)", _dotted, ".19|.20"
-    ),
+    form(r"(?<![\d/.-])(?P<a>\d\d)\.(?P<b>\d\d)\.(?P<y>(?:19|20)\d\d)(?!\d|\.\d)", _dotted, "00"),
     form(
         rf"{_ON_WEEKDAY}(?P<month>{MONTH})\s(?:the\s)?(?P<day>{_DAY})(?:,?\s(?P<year>{YEAR}))?",
         _month_day,
-        MONTH_HINTS,
+        f"{_DAYS_OF_WEEK}|{MONTHS}",
     ),
     form(
         rf"{_ON_WEEKDAY}(?:the\s)?(?P<day>{_DAY})\s(?:of\s)?(?P<month>{MONTH})"
         rf"(?:,?\s(?P<year>{YEAR}))?",
         _month_day,
-        MONTH_HINTS,
+        f"{_DAYS_OF_WEEK}|the|0|00",
     ),
     form(
         rf"(?P<month>{MONTH})\s(?P<day>{_DAY}){_TO}(?:(?P<last_month>{MONTH})\s)?(?P<last>{_DAY})"
         rf"(?:,?\s(?P<year>{YEAR}))?",
         _days,
-        MONTH_HINTS,
+        MONTHS,
     ),
     form(
         rf"(?P<day>{_DAY}){_TO}(?P<last>{_DAY})\s(?P<month>{MONTH})(?:,?\s(?P<year>{YEAR}))?",
         _days,
-        MONTH_HINTS,
+        "0|00",
     ),
     form(
         rf"{_PART}(?P<month>{MONTH})(?:,?\s(?:of\s)?(?P<year>{YEAR}|['’]\d\d))",
         _month_year,
-        MONTH_HINTS,
+        f"{_PARTS}|{MONTHS}",
     ),
     form(
         rf"(?:(?P<modifier>last|next|this)\s)?{_PART}(?P<month>{MONTH})(?!\.?\s{_DAY})",
         _month,
-        MONTH_HINTS,
+        f"last|next|this|{_PARTS}|{MONTHS}",
     ),
     form(
         r"(?-i:(?P<month>March|June|September|December))[\s-]quarter"
         rf"(?:\s(?:of\s)?(?P<year>{YEAR}))?",
         _month_quarter,
-        "quarter",
+        "march|june|september|december",
     ),
     form(
         r"(?P<fiscal>fiscal\s|FY\s?\d{2}(?:\d\d)?\s)?"
@@ -288,20 +290,20 @@ CALENDAR_FORMS: tuple[Form, ...] = (
         r"(?:(?:\s|-|\sof\s)?(?P<fiscal_year>fiscal\s(?:year\s)?|FY\s?['’]?)?"
         rf"(?P<year>{YEAR}|['’]\d\d|(?<=Q)\d\d|(?<=FY)\d\d))?",
         _part_of_year,
-        "q1|q2|q3|q4|1q|2q|3q|4q",
+        "fiscal|fy|q|0",
     ),
-    form(rf"(?P<year>{YEAR})\sQ(?P<quarter>(?P<number>[1-4]))", _part_of_year, "q1|q2|q3|q4"),
+    form(rf"(?P<year>{YEAR})\sQ(?P<quarter>(?P<number>[1-4]))", _part_of_year, "0000"),
     form(
         r"(?:H(?P<number>[12])|(?P<other_number>[12])H)"
         rf"(?:(?:\s|\sof\s)?(?P<year>{YEAR}|['’]\d\d|(?<=H)\d\d))",
         _part_of_year,
-        "h1|h2|1h|2h",
+        "h|0",
     ),
     form(
         r"(?:(?<=in\s)|(?<=for\s)|(?<=of\s)|(?<=during\s)|(?<=the\s))"
         r"(?:H(?P<number>[12])|(?P<other_number>[12])H)(?!-\w)",
         _part_of_year,
-        "h1|h2|1h|2h",
+        "h|0",
     ),
     form(
         r"(?P<fiscal>fiscal[\s-])?(?P<number>first|second|third|fourth|1st|2nd|3rd|4th)[\s-]"
@@ -309,7 +311,7 @@ CALENDAR_FORMS: tuple[Form, ...] = (
         r"(?!-?final|-?back|-?mile|-?point|-time)"
         rf"{_OF_YEAR}(?!\sof\s(?:a|an|the|{MONTH})\b)",
         _part_of_year,
-        "quarter|half",
+        "fiscal|first|second|third|fourth|0",
     ),
     form(
         r"(?:fiscal(?:\syear)?|FY)[\s-]?['’]?\d{2}(?:\d\d)?(?:[-/]\d\d(?:\d\d)?)?(?!\d|[.,]\d|%)",
@@ -320,13 +322,14 @@ CALENDAR_FORMS: tuple[Form, ...] = (
         r"(?P<year>(?:1[5-9]|20)\d\d)(?P<joint>[-–—/]|\s[-–—]\s|\s(?:to|through|and)\s)"
         rf"(?P<last>{YEAR}|(?<=[-–—/])\d\d(?![\w%-]|[.,]\d))",
         _years,
-        "19|20|15|16|17|18",
+        "0000",
     ),
-    form(rf"(?<![\d.,€£¥/–—-]){_PART}(?P<year>{YEAR})", _year, "15|16|17|18|19|20"),
+    form(rf"(?<![\d.,€£¥/–—-]){_PART}(?P<year>{YEAR})", _year, f"{_PARTS}|0000"),
     form(
         rf"{_PART}(?:(?P<decade>(?:1[5-9]|20)\d0)['’]?s|['’](?P<short>[1-9]0)s)",
         _decade,
-        "0s|0's|0’s",
+        f"{_PARTS}|0000",
     ),
-    form(r"(?P<number>1\d|2[01])(?:st|th)[\s-]century(?!\s(?-i:[A-Z]))", _century, "century"),
+    form(r"(?P<decade>)['’](?P<short>[1-9]0)s", _decade, "00", ahead=1),
+    form(r"(?P<number>1\d|2[01])(?:st|th)[\s-]century(?!\s(?-i:[A-Z]))", _century, "00"),
 )

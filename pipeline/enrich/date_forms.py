@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal, NamedTuple
@@ -40,13 +40,15 @@ class Form(NamedTuple):
     Attributes:
         pattern: what it looks like; the date is the group `date`, if there is one, else all of it.
         resolver: what it means.
-        hints: a date has one of these, in lower case, in it or right before it. Only what is near
-            to one is searched: looking for words is much faster than the patterns.
+        beginnings: a date's first words, as `beginning` gives them. The pattern is tried only
+            there: looking words up is much faster.
+        ahead: how many characters before that word the date begins, as with "'90s".
     """
 
     pattern: re.Pattern[str]
     resolver: Resolver
-    hints: tuple[str, ...]
+    beginnings: frozenset[str]
+    ahead: int = 0
 
 
 MONTH = (
@@ -57,64 +59,39 @@ WEEKDAY = r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
 YEAR = r"(?:1[5-9]|20)\d\d(?![\w%]|[.,]\d|-\d)"
 DASH = r"\s?[-–—]\s?"
 
-MONTH_HINTS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
-_MONTHS = tuple(MONTH_HINTS.split("|"))
-_MONTH_WORDS = frozenset(
-    {
-        *("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "sept", "oct", "nov"),
-        *("dec", "january", "february", "march", "april", "june", "july", "august"),
-        *("september", "october", "november", "december"),
-    }
+MONTHS = (
+    "jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec|january|february|march|april|june|july"
+    "|august|september|october|november|december"
 )
-_BLANK = re.compile(r"\s")
-_LETTERS = re.compile(r"[^\W\d_]*")
-_REACH = 80
-"""How far from one of its hints a date may begin or end: the longest has some 60 characters."""
+WEEKDAYS = "monday|tuesday|wednesday|thursday|friday|saturday|sunday"
+SHORT_WEEKDAYS = "mon|tue|tues|wed|thu|thur|thurs|fri|sat|sun"
+"""Beginnings of forms."""
 
+_ALIKE = re.compile(r"\d+|[^\W\d_]+")
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-def form(pattern: str, resolver: Resolver, hints: str) -> Form:
+def form(pattern: str, resolver: Resolver, beginnings: str, ahead: int = 0) -> Form:
     """A way of writing dates, in any case of letters, as words of their own.
 
-    `hints` has "|" between them.
+    `beginnings` has "|" between them.
     """
     whole = rf"(?<![\w$@#])(?:{pattern})(?!\w)"
-    return Form(re.compile(whole, re.X | re.I), resolver, tuple(hints.split("|")))
+    firsts = frozenset(beginnings.split("|"))
+    return Form(re.compile(whole, re.X | re.I), resolver, firsts, ahead)
 
 
-def windows(lower: str, hints: tuple[str, ...]) -> list[tuple[int, int]]:
-    """The parts of a text that are near to a hint, in order, not overlapping.
+def beginning(word: str) -> str:
+    """What of a word tells which dates it may begin: its first letters, or a 0 for each digit.
 
-    Args:
-        lower: the text in lower case.
-        hints: of a form.
+    "May" is "may", "Q3" is "q", "2025" is "0000" and "3rd" is "0".
     """
-    found: list[tuple[int, int]] = []
-    for place in sorted(_places(lower, hints)):
-        begin, end = max(0, place - _REACH), place + _REACH
-        # A part that ended within a word would show another one: "Mar" of "Mark".
-        blank = _BLANK.search(lower, end, end + _REACH)
-        end = blank.start() if blank else end + _REACH
-        if found and begin <= found[-1][1]:
-            found[-1] = (found[-1][0], end)
-        else:
-            found.append((begin, end))
-    return found
-
-
-def _places(lower: str, hints: tuple[str, ...]) -> Iterator[int]:
-    """Where hints stand; those of months only where they are no part of another word."""
-    of_months = hints == _MONTHS
-    for hint in hints:
-        place = lower.find(hint)
-        while place >= 0:
-            if not of_months or (
-                not lower[place - 1 : place].isalpha()
-                and _LETTERS.match(lower, place)[0] in _MONTH_WORDS  # type: ignore[index]
-            ):
-                yield place
-            place = lower.find(hint, place + 1)
+    # Where case does not count, patterns take these for the letters i and s.
+    lower = word.replace("İ", "i").replace("ı", "i").replace("ſ", "s").lower()
+    match = _ALIKE.match(lower)
+    begin = match[0] if match else ""
+    return "0" * len(begin) if begin.isdecimal() else begin
 
 
 def month_number(name: str) -> int | None:

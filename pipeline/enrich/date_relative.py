@@ -6,7 +6,15 @@ import re
 from datetime import date, timedelta
 
 from pipeline.enrich import date_values as values
-from pipeline.enrich.date_forms import WEEKDAY, Form, Setting, Value, form, weekday_number
+from pipeline.enrich.date_forms import (
+    WEEKDAY,
+    WEEKDAYS,
+    Form,
+    Setting,
+    Value,
+    form,
+    weekday_number,
+)
 from pipeline.enrich.date_values import Period
 
 _NUMBERS = (
@@ -17,6 +25,7 @@ _COUNTS = {word: number for number, word in enumerate(_NUMBERS.split(), 1)}
 _COUNTS |= {"a": 1, "an": 1, "a couple of": 2}
 _WORDS = "|".join(sorted(_COUNTS, key=len, reverse=True)).replace(" ", r"\s")
 _COUNT = rf"(?P<count>{_WORDS}|\d{{1,3}})"
+_COUNT_WORDS = "|".join([*_NUMBERS.split(), "a", "an", "0", "00", "000"])
 _UNIT = r"(?P<unit>day|week|fortnight|month|quarter|year|decade)"
 
 # "Black Friday", "Super Tuesday", "Sunday Times" are names.
@@ -154,36 +163,36 @@ RELATIVE_FORMS: tuple[Form, ...] = (
         r"(?:(?P<modifier>last|next|(?:this\s)?(?:past|coming)|this|previous|following)\s)?"
         rf"(?P<weekday>{WEEKDAY})",
         _weekday,
-        "day",
+        f"last|next|this|past|coming|previous|following|{WEEKDAYS}",
     ),
     form(
         r"(?P<modifier>)(?<=\bon\s)(?-i:(?P<weekday>Mon|Tues?|Wed|Thu(?:rs?)?|Fri))\.?",
         _weekday,
-        "on mon|on tue|on wed|on thu|on fri",
+        "mon|tue|tues|wed|thu|thur|thurs|fri",
     ),
     form(
         "|".join(_NEAR_DAYS).replace(" ", r"\s"),
         _near_day,
-        "today|tonight|yesterday|tomorrow|last night|this morning|this afternoon|this evening",
+        "today|tonight|yesterday|tomorrow|last|this|the",
     ),
     form(
         r"(?P<which>last|this|next|previous|prior|current|coming)\s"
         r"(?P<unit>week|month|quarter|year|decade)(?!-|\sof\b|\s(?:ago|earlier)\b)",
         _near_period,
-        "week|month|quarter|year|decade",
+        "last|this|next|previous|prior|current|coming",
     ),
     form(
         r"(?:(?P<which>last|this|next|coming)|(?:over|during|at)\sthe)\sweekend",
         _weekend,
-        "weekend",
+        "last|this|next|coming|over|during|at",
     ),
     form(
         rf"{_COUNT}\s{_UNIT}s?\s(?P<direction>ago|earlier|previously|prior(?!\sto)|later|from\snow"
         r"|hence|before(?=\s?(?:[.,;:)]|\Z)))",
         _ago,
-        "ago|earlier|previously|prior|later|from now|hence|before",
+        _COUNT_WORDS,
     ),
-    form(rf"in\s{_COUNT}\s{_UNIT}(?:s['’]|['’]s)\stime", _in_time, "time"),
+    form(rf"in\s{_COUNT}\s{_UNIT}(?:s['’]|['’]s)\stime", _in_time, "in"),
     form(rf"(?P<which>{_SPANS})\s{_COUNT}\s{_UNIT}s", _span, _SPANS),
     form(rf"(?P<which>past)(?P<count>)\s{_UNIT}(?!\s(?:ago|earlier)\b)", _span, "past"),
 )

@@ -15,12 +15,14 @@ from pipeline.enrich.date_forms import (
     Form,
     Resolver,
     Setting,
+    beginning,
     day_of,
     month_number,
-    windows,
 )
 from pipeline.enrich.date_relative import RELATIVE_FORMS
 from pipeline.enrich.date_values import Tense
+from pipeline.enrich.gazetteer import text_tokens
+from pipeline.enrich.memo import WordMemo
 from pipeline.enrich.tense import Cue, find_cues, tense_near
 
 _FORMS: tuple[Form, ...] = CALENDAR_FORMS + RELATIVE_FORMS
@@ -138,21 +140,28 @@ def find_dates(
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
+def _forms_at(word: str) -> list[int]:
+    """Which forms of dates may begin with a word."""
+    begin = beginning(word)
+    return [number for number, form in enumerate(_FORMS) if begin in form.beginnings]
+
+
+_FORMS_AT = WordMemo(_forms_at)
+
+
 def _candidates(text: str) -> list[tuple[int, int, re.Match[str], Resolver]]:
     """All that may be a date: in order, and of those that begin at one place the longest first."""
     found = []
-    lower = text.lower()
-    # In a few languages lower case is longer, and places in it are others.
-    whole = [(0, len(text))] if len(lower) != len(text) else None
-    near: dict[tuple[str, ...], list[tuple[int, int]]] = {}
-    for pattern, resolver, hints in _FORMS:
-        if not any(hint in lower for hint in hints):
-            continue
-        if hints not in near:
-            near[hints] = whole or windows(lower, hints)
-        group = "date" if "date" in pattern.groupindex else 0
-        for begin, stop in near[hints]:
-            for match in pattern.finditer(text, begin, stop):
-                start, end = match.span(group)
+    done = [0] * len(_FORMS)
+    for word in text_tokens(text):
+        for number in _FORMS_AT[word.key]:
+            pattern, resolver, _, ahead = _FORMS[number]
+            place = word.start - ahead
+            if place < done[number]:
+                continue
+            match = pattern.match(text, place)
+            if match is not None:
+                start, end = match.span("date" if "date" in pattern.groupindex else 0)
                 found.append((start, end, match, resolver))
+                done[number] = match.end()
     return sorted(found, key=lambda candidate: (candidate[0], -candidate[1]))

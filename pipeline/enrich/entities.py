@@ -28,7 +28,15 @@ from pipeline.enrich.organizations import (
 from pipeline.enrich.page import Found, Page
 from pipeline.enrich.people import join_people, surnames
 from pipeline.enrich.rules import ALL_RULES, Rule
-from pipeline.enrich.spans import is_office, legal_core, parts, read_name, read_span, words_of
+from pipeline.enrich.spans import (
+    TYPES,
+    is_office,
+    legal_core,
+    parts,
+    read_name,
+    read_span,
+    words_of,
+)
 from pipeline.enrich.words import (
     FUNCTION_WORDS,
     GIVEN_NAMES,
@@ -78,6 +86,8 @@ _DASHED = re.compile(
     r"(, [A-Z][\w.]+(?: [A-Z][\w.]+)?)?(?:,? [A-Z][a-z]{2,8}\.? \d{1,2})?(?: [-–—]{1,2} )",
     re.M,
 )
+_FIRST_PART = re.compile(r"[^\s.\-&'’]*")
+_BEFORE_PEOPLE = TITLES | PERSONAL_ROLES
 _FIELDS: tuple[TextField, ...] = ("title", "text")
 
 
@@ -107,7 +117,8 @@ def find_entities(
     for page in pages:
         if Rule.BYLINES in rules:
             _add_datelines(page)
-        for span in itertools.chain(*(parts(page, span) for span in spans.get(page.field, ()))):
+        of_entities = [span for span in spans.get(page.field, ()) if span.label in TYPES]
+        for span in itertools.chain(*(parts(page, span) for span in of_entities)):
             found = read_span(page, span)
             if found is not None and page.is_free(found.start, found.end):
                 page.add(found)
@@ -305,10 +316,8 @@ def _is_meant(page: Page, start: int, end: int, known: Known) -> bool:
 def _add_titled(page: Page) -> None:
     """Adds the people that were missed: "Mr. Oduya", and with a full name "envoy Ada Oduya"."""
     words = page.words
-    for index, word in enumerate(words):
-        in_role = word.key in PERSONAL_ROLES
-        if word.key not in TITLES and not in_role:
-            continue
+    for index in page.places(_BEFORE_PEOPLE):
+        in_role = words[index].key in PERSONAL_ROLES
         last = index
         while last - index < 3 and last + 1 < len(words):
             following = words[last + 1].key
@@ -434,7 +443,7 @@ def _drop_words(pages: Sequence[Page], symbol_of: Callable[[str], str | None]) -
 
 
 def _lower_words(pages: Sequence[Page]) -> set[str]:
-    return {word.key for page in pages for word in page.words if word.key.islower()}
+    return set().union(*(page.lower for page in pages))
 
 
 def _one_type_a_name(found: Sequence[Found], context: Mapping[str, Counter[EntityType]]) -> None:
@@ -461,11 +470,12 @@ def _sweep(pages: Sequence[Page], acronyms: Mapping[str, str]) -> None:
     names = _spellings(pages, acronyms)
     by_word: dict[str, list[str]] = {}
     for name in sorted(names, key=len, reverse=True):
-        by_word.setdefault(re.split(r"[\s.\-&'’]", name)[0], []).append(name)
+        by_word.setdefault(_FIRST_PART.match(name)[0], []).append(name)  # type: ignore[index]
     lower = _lower_words(pages)
     for page in pages:
-        for index, word in enumerate(page.words):
-            for name in by_word.get(word.key, ()):
+        for index in page.places(by_word):
+            word = page.words[index]
+            for name in by_word[word.key]:
                 end = word.start + len(name)
                 if (
                     not page.prose.startswith(name, word.start)

@@ -36,6 +36,9 @@ Product = Callable[[Floats, Floats, Floats], None]
 MOST_TOKENS = 8_000
 """Tokens that are looked at together, unless a text has more: 20 MB."""
 
+_BLOCK = 1024
+"""Tokens that go through a layer at a time: what they take stays in the processor's cache."""
+
 _ARCHITECTURE = "spacy.TransitionBasedParser.v2 over spacy.MultiHashEmbed and MaxoutWindowEncoder"
 
 
@@ -51,14 +54,13 @@ class _Maxout(NamedTuple):
     """A window of tokens to one vector: the largest of a few linear maps, normalised.
 
     Attributes:
-        weights: (window × width, pieces × width), the pieces one behind the other.
-        bias: (pieces × width,)
+        weights: (window × width + 1, pieces × width), the pieces one behind the other; the last row
+            is the bias.
         scale: (width,), of the normalisation.
         shift: (width,)
     """
 
     weights: Floats
-    bias: Floats
     scale: Floats
     shift: Floats
 
@@ -116,15 +118,18 @@ class FastNER:
         pad = _floats(lower.get_param("pad"))[0].transpose(0, 2, 1).reshape(features, -1)
         self._bias = _bias_in_blocks(lower.get_param("b"))
         self._closed_bias = self._bias + pad[1] + pad[2]
-        self._upper = (_floats(upper.get_param("W")), _floats(upper.get_param("b")))
+        scores, bias = _floats(upper.get_param("W")), _floats(upper.get_param("b"))
         # How much In scores above Last, for each label.
         inside, end = self._actions.inside, self._actions.last
-        self._goes_on = tuple(of_action[inside] - of_action[end] for of_action in self._upper)
-        self._never = self._actions.kind == 0
+        self._goes_on = tuple(of_action[inside] - of_action[end] for of_action in (scores, bias))
+        # The actions that are possible while no entity is open.
+        possible = self._actions.kind != 0
         for unseen in ner.model.attrs.get("unseen_classes") or ():
-            self._never[unseen] = True
-        self._only_out = self._actions.kind != _OUT
-        self._no_begin = self._never | (self._actions.kind == _BEGIN)
+            possible[unseen] = False
+        self._closed = np.flatnonzero(possible)
+        self._upper = scores[self._closed].T.copy(), bias[self._closed]
+        kinds = self._actions.kind[self._closed]
+        self._not_out, self._begins = kinds != _OUT, kinds == _BEGIN
         self._tokenizer = FastTokenizer(nlp, attributes)
         self._words = np.empty((0, self._width), np.float32)
 
@@ -172,20 +177,27 @@ class FastNER:
     def _vectors(self, words: Floats, lengths: Sequence[int]) -> Floats:
         """What the recogniser sees of each token (tokens, hidden): itself and its neighbours."""
         pad, width = self._pad, self._width
-        rows = np.zeros((len(words) + pad * (len(lengths) + 1), width), np.float32)
-        # Where the tokens stand: rows of zeros before each document and behind the last.
+        # Where the tokens stand: behind a row that is no one's, rows of zeros before each document
+        # and behind the last.
         number = np.repeat(np.arange(1, len(lengths) + 1), lengths)
-        places = np.arange(len(words)) + pad * number
+        places = np.arange(len(words)) + pad * number + 1
+        last = len(words) + pad * (len(lengths) + 1) + 1
+        rows = np.zeros((last + 1, width), np.float32)
         rows[places] = words
-        window = np.zeros((len(rows), 3 * width), np.float32)
-        hidden = np.empty((len(rows), self._layers[0].bias.size), np.float32)
+        after = np.zeros_like(rows)
+        windows = np.ones((_BLOCK, 3 * width + 1), np.float32)
+        products = np.empty((_BLOCK, self._layers[0].weights.shape[1]), np.float32)
         for layer in self._layers:
-            window[1:, :width] = rows[:-1]
-            window[:, width : 2 * width] = rows
-            window[:-1, 2 * width :] = rows[1:]
-            self._product(window, layer.weights, hidden)
-            hidden += layer.bias
-            rows += _normalized(_largest(hidden, width), layer)
+            for begin in range(1, last, _BLOCK):
+                end = min(begin + _BLOCK, last)
+                window, product = windows[: end - begin], products[: end - begin]
+                window[:, :width] = rows[begin - 1 : end - 1]
+                window[:, width : 2 * width] = rows[begin:end]
+                window[:, 2 * width : -1] = rows[begin + 1 : end + 1]
+                self._product(window, layer.weights, product)
+                more = _normalized(_largest(product, width), layer)
+                np.add(rows[begin:end], more, out=after[begin:end])
+            rows, after = after, rows
         weights, bias = self._project
         vectors: Floats = rows[places] @ weights + bias
         return vectors
@@ -200,11 +212,12 @@ class FastNER:
         """The spans of all texts in order: the text's number, the tokens, the label."""
         actions = self._actions
         at_token = vectors @ self._features[0]
-        scores = self._hidden(at_token + self._closed_bias) @ self._upper[0].T + self._upper[1]
-        scores[:, self._never] = -np.inf
-        scores[np.ix_(last, self._no_begin)] = -np.inf
-        scores[np.ix_(spaces, self._only_out)] = -np.inf
-        best = scores.argmax(axis=1)
+        weights, bias = self._upper
+        scores = self._hidden(at_token + self._closed_bias) @ weights
+        scores += bias
+        scores[np.ix_(last, self._begins)] = -np.inf
+        scores[np.ix_(spaces, self._not_out)] = -np.inf
+        best = self._closed[scores.argmax(axis=1)]
         kinds = actions.kind[best]
         starts = np.flatnonzero(kinds != _OUT)
         labels = actions.label[best[starts]]
@@ -358,8 +371,12 @@ def _maxout(residual: Model[Any, Any]) -> _Maxout:
     if window.attrs["window_size"] != 1:
         raise ValueError("only windows of one token to each side can be read")
     return _Maxout(
-        _weights_in_blocks(maxout.get_param("W")),
-        _bias_in_blocks(maxout.get_param("b")),
+        np.vstack(
+            [
+                _weights_in_blocks(maxout.get_param("W")),
+                _bias_in_blocks(maxout.get_param("b")),
+            ]
+        ),
         _floats(norm.get_param("G")),
         _floats(norm.get_param("b")),
     )

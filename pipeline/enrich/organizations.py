@@ -31,6 +31,7 @@ _FIRM = re.compile(
     r"(?<![\w&.-])(?<![&,] )[A-Z][\w’'-]+, (?:[A-Z][\w’'-]+, ){0,3}[A-Z][\w’'-]+,? & [A-Z][\w’'-]+"
 )
 _OF_THE_US = re.compile(r"^(?:US|U\.S\.) ")
+_IN_FUNDS = FUND_WORDS | SPONSORS
 _ACRONYM = re.compile(r"\s\(([A-Z][A-Za-z&.\-]{1,9})\)")
 
 
@@ -39,17 +40,20 @@ def fund_spans(page: Page, ticker_names: Collection[str]) -> list[tuple[int, int
     spans: list[tuple[int, int]] = []
     names = {_keys(name) for name in ticker_names if is_fund(name)}
     reach = _reach_by_first(names)
-    for index, word in enumerate(page.words):
-        for count in range(reach.get(word.key.casefold(), 0), 1, -1):
-            if _run(page, index, index + count) in names:
-                spans.append((word.start, page.words[index + count - 1].end))
-                break
+    if reach:
+        for index, word in enumerate(page.words):
+            for count in range(reach.get(word.key.casefold(), 0), 1, -1):
+                if _run(page, index, index + count) in names:
+                    spans.append((word.start, page.words[index + count - 1].end))
+                    break
+    for index in page.places(_IN_FUNDS):
+        word = page.words[index]
         if word.key in FUND_WORDS:
             first = _left(page, index)
             last = _right(page, index)
             if last - first >= 2 or page.words[first].key in SPONSORS:
                 spans.append((page.words[first].start, page.words[last].end))
-        elif word.key in SPONSORS:
+        else:
             last = _right(page, index)
             ends = [i for i in range(index + 2, last + 1) if page.words[i].key in FUND_ENDS]
             if ends:
@@ -67,8 +71,9 @@ def is_fund(name: str) -> bool:
 
 def add_companies(page: Page) -> None:
     """Finds names that end in a legal form ("Quillmark Labs Inc."), also behind a shorter span."""
-    for index, word in enumerate(page.words):
-        if index == 0 or word.key not in LEGAL_FORMS or page.is_hidden(word.start, word.end):
+    for index in page.places(LEGAL_FORMS):
+        word = page.words[index]
+        if index == 0 or page.is_hidden(word.start, word.end):
             continue
         if not _is_form(page, index):
             continue

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence, Set
+from collections.abc import Container, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 
 from pipeline.article import EntityType, TextField
 from pipeline.enrich.casing import is_headline, repair_case
-from pipeline.enrich.gazetteer import Known, Match, Token, lookup, matches, tokens
+from pipeline.enrich.gazetteer import Known, Match, Token, lookup, matches, text_tokens
 from pipeline.enrich.rules import ALL_RULES, Rule
 from pipeline.enrich.sentences import sentences
 from pipeline.enrich.words import CALENDAR, FUNCTION_WORDS, HEADING_WORDS, ROLES
 
 _NEAR = 7
 """Characters in which another mention is a neighbour: ", and ", "; or "."""
+
+_BEFORE_SENTENCES = frozenset('\n.!?:“"•–—|…')
 
 
 @dataclass(slots=True)
@@ -52,15 +54,19 @@ class Page:
     def __post_init__(self) -> None:
         self._taken = bytearray(len(self.text))
         self._by_start: dict[int, Found] = {}
+        self._in_order: list[Found] | None = None
 
     @property
     def found(self) -> list[Found]:
-        """The mentions, in the order of the text."""
-        return [self._by_start[start] for start in sorted(self._by_start)]
+        """The mentions, in the order of the text; later changes leave the list as it is."""
+        if self._in_order is None:
+            self._in_order = [self._by_start[start] for start in sorted(self._by_start)]
+        return self._in_order
 
     def add(self, found: Found) -> None:
         """Keeps a mention, and its place from others."""
         self._by_start[found.start] = found
+        self._in_order = None
         self._taken[found.start : found.end] = b"\1" * (found.end - found.start)
 
     def block(self, start: int, end: int) -> None:
@@ -70,6 +76,7 @@ class Page:
     def remove(self, found: Found) -> None:
         """Forgets a mention."""
         del self._by_start[found.start]
+        self._in_order = None
         self._taken[found.start : found.end] = bytes(found.end - found.start)
 
     @cached_property
@@ -80,7 +87,21 @@ class Page:
     @cached_property
     def words(self) -> list[Token]:
         """The words of the text."""
-        return tokens(self.prose)
+        return text_tokens(self.prose)
+
+    @cached_property
+    def keys(self) -> list[str]:
+        """The keys of the words."""
+        return [word.key for word in self.words]
+
+    @cached_property
+    def lower(self) -> set[str]:
+        """The words that stand in lower case somewhere in the text."""
+        return {key for key in set(self.keys) if key.islower()}
+
+    def places(self, wanted: Container[str]) -> list[int]:
+        """The indices of the words whose keys are among the wanted ones."""
+        return [index for index, key in enumerate(self.keys) if key in wanted]
 
     @cached_property
     def known(self) -> list[Match]:
@@ -136,11 +157,11 @@ class Page:
 
     def is_free(self, start: int, end: int) -> bool:
         """Whether `text[start:end]` is neither hidden nor part of a mention."""
-        return not self.is_hidden(start, end) and not any(self._taken[start:end])
+        return self._taken.find(1, start, end) < 0 and not self.is_hidden(start, end)
 
     def inside(self, start: int, end: int) -> list[Found]:
         """The mentions that share a character with `text[start:end]`."""
-        if not any(self._taken[start:end]):
+        if self._taken.find(1, start, end) < 0:
             return []
         first = start
         while first > 0 and self._taken[first] and first not in self._by_start:
@@ -169,7 +190,7 @@ class Page:
         if index == 0:
             return True
         gap = self.prose[self.words[index - 1].end : self.words[index].start]
-        return any(mark in gap for mark in '\n.!?:“"•–—|…')
+        return not _BEFORE_SENTENCES.isdisjoint(gap)
 
     def stands_alone(self, first: int, last: int) -> bool:
         """Whether the words are no part of a longer name that nobody has recognised."""

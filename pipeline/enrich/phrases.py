@@ -24,10 +24,10 @@ def index_phrases(phrases: Iterable[tuple[Sequence[str], T]]) -> PhraseIndex[T]:
 def find_phrases(words: list[str], index: PhraseIndex[T]) -> Iterator[tuple[int, int, T]]:
     """The phrases in `words`, the longest at each place, not overlapping: start, end, meaning."""
     done = 0
-    for start, word in enumerate(words):
-        if word not in index or start < done:
+    for start in [place for place, word in enumerate(words) if word in index]:
+        if start < done:
             continue
-        for rest, meaning in index[word]:
+        for rest, meaning in index[words[start]]:
             end = start + 1 + len(rest)
             if not rest or tuple(words[start + 1 : end]) == rest:
                 yield start, end, meaning

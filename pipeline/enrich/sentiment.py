@@ -48,6 +48,8 @@ _STATED = re.compile(
     """,
     re.X | re.I,
 )
+# One of these is in every sentence that the pattern matches; looking for them first is quick.
+_STATING = ("sentiment", "mood", "volume", "chatter", "bullish", "bearish", "neutral")
 
 
 def open_model(name: str) -> SentimentModel:
@@ -141,7 +143,8 @@ def attach(
 
 def states_sentiment(sentence: str) -> bool:
     """Whether a sentence reports retail sentiment or message volume, and so is not measured."""
-    return _STATED.search(sentence) is not None
+    lower = sentence.lower()
+    return any(word in lower for word in _STATING) and _STATED.search(sentence) is not None
 
 
 def _score(

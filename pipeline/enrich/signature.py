@@ -11,11 +11,12 @@ sets of shingles have the Jaccard similarity J share a band with probability 1 â
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
+
+from pipeline.enrich.memo import WordMemo
 
 BANDS, ROWS = 48, 12
 SHINGLE = 3
@@ -23,10 +24,12 @@ SHINGLE = 3
 MIN_WORDS = 20
 """Shorter texts have too few shingles to tell a near-duplicate from a common phrase."""
 
-_CHUNK = 2048  # shingles hashed at a time: what keeps the working memory under 10 MB
+_CHUNK = 128  # shingles permuted at a time: what they take stays in the processor's cache
 
 # Chinese and Japanese are written without spaces: there a character counts as a word.
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+")
+
+_WORD_HASHES = WordMemo(lambda word: crc32(word.encode()))
 
 _Hashes = npt.NDArray[np.uint64]
 
@@ -40,27 +43,28 @@ def signature(text: str) -> list[str]:
     words = _WORD.findall(text.lower())
     if len(words) < MIN_WORDS:
         return []
-    hashes = np.fromiter((crc32(word.encode()) for word in words), np.uint64, len(words))
+    hashes = np.fromiter(map(_WORD_HASHES.__getitem__, words), np.uint64, len(words))
     minima = np.full(BANDS * ROWS, np.iinfo(np.uint32).max, np.uint32)
-    for shingles in _shingles(hashes):
-        permuted = np.multiply.outer(_MULTIPLIERS, shingles)
-        permuted += _ADDENDS[:, None]
-        np.minimum(minima, permuted.min(axis=1), out=minima)
+    permuted = np.empty((_CHUNK, BANDS * ROWS), np.uint32)
+    shingles = _shingles(hashes)
+    for start in range(0, len(shingles), _CHUNK):
+        chunk = shingles[start : start + _CHUNK, None]
+        found = np.multiply(chunk, _MULTIPLIERS, out=permuted[: len(chunk)])
+        found += _ADDENDS
+        np.minimum(minima, found.min(axis=0), out=minima)
     bands = _mixed(np.arange(BANDS, dtype=np.uint64))
     for row in minima.reshape(BANDS, ROWS).T:
         bands = _mixed(bands ^ row.astype(np.uint64))
     return [f"{band >> 16:012x}" for band in bands.tolist()]
 
 
-def _shingles(words: _Hashes) -> Iterator[npt.NDArray[np.uint32]]:
-    """Hashes of all runs of `SHINGLE` words, each once, `_CHUNK` at a time."""
+def _shingles(words: _Hashes) -> npt.NDArray[np.uint32]:
+    """Hashes of all runs of `SHINGLE` words, each once."""
     runs = len(words) - SHINGLE + 1
     joined = np.zeros(runs, np.uint64)
     for offset in range(SHINGLE):
         joined = _mixed(joined ^ words[offset : offset + runs])
-    distinct = np.unique((joined >> np.uint64(32)).astype(np.uint32))
-    for start in range(0, len(distinct), _CHUNK):
-        yield distinct[start : start + _CHUNK]
+    return np.unique((joined >> np.uint64(32)).astype(np.uint32))
 
 
 def _mixed(values: _Hashes) -> _Hashes:

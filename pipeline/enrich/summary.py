@@ -31,7 +31,7 @@ _ASIDE = re.compile(
         | subscribe | all\ rights\ reserved | newsletter
         | this\ (?:report|article|story)\ first\ appeared
         | retail\ sentiment | message\ volume | (?:bullish|bearish)['’"”]?\ territory )""",
-    re.X | re.I,
+    re.X,
 )
 # Begun like this, or with a pronoun before any name, a sentence leans on the one before it.
 _LEANING = re.compile(
@@ -105,7 +105,7 @@ def _is_usable(sentence: str) -> bool:
         and len(sentence) <= _MAX_CHARACTERS
         and not sentence.endswith("?")
         and not _is_bare_quote(sentence)
-        and not _ASIDE.search(sentence)
+        and not _ASIDE.search(sentence.lower())
     )
 
 

@@ -5,22 +5,26 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from pipeline.enrich.date_values import Tense
+from pipeline.enrich.gazetteer import text_tokens
+from pipeline.enrich.memo import WordMemo
 
 _DAY_NAMES = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
 
+# Each alternative between " | " begins with the words before its first blank: see _FIRST_WORDS.
 _FUTURE = r"""
-    will | won['’]t | shall | would | could | might | (?-i:may) | should
+    will | won ['’]t | shall | would | could | might | (?-i:may) | should
   | (?:going|ready|poised|about) \s to
   | (?:is|are|was|were) \s (?:now \s)? (?:to|due|set|expected|scheduled) (?=\s)
   | set \s (?:to|for) | due | slated | scheduled | deadline
   | expect(?:s|ed|ing)? | anticipat(?:es?|ed|ing) | projects | predicts? | sees
   | await(?:s|ed|ing)? | brac(?:es?|ed|ing) \s for | prepar(?:es?|ed|ing) \s (?:to|for)
   | plan(?:s|ned|ning)? (?:\s (?:to|for|a|an))? | intends? | aim(?:s|ed|ing)? \s to
-  | (?:agreed|promised|vowed|pledged|decided|hopes?|hoping|wants?|seeks?|threaten(?:s|ed)
-      |asked|urged|ordered|told \s \w+|invited|required) \s to
+  | (?:agreed|promised|vowed|pledged|decided|hopes?|hoping|wants?|seeks?|threaten(?:s|ed)) \s to
+  | (?:asked|urged|ordered|invited|required) \s to | told \s \w+ \s to
   | begins? | starts? | opens | resumes? | reconvenes? | expires? | kicks? \s off
   | takes? \s (?:effect|place) | comes? \s into \s (?:force|effect)
 """
@@ -57,6 +61,9 @@ _CUE = re.compile(
     rf"|(?P<headline>{_HEADLINE})",
     re.X,
 )
+_FIRST_WORDS = re.compile(
+    "|".join(cue.split()[0] for cue in f"{_FUTURE} | {_AHEAD} | {_PAST}".split(" | ")), re.I
+)
 # How far back a cue is looked for that outweighs a headline's infinitive.
 _CUES_BACK = 20
 
@@ -79,7 +86,35 @@ class Cue(NamedTuple):
 
 def find_cues(text: str, start: int, end: int) -> list[Cue]:
     """The cues in text[start:end], in order."""
-    return [_cue(match) for match in _CUE.finditer(text, start, end)]
+    cues: list[Cue] = []
+    done = start
+    words = text_tokens(text)
+    for word in words[bisect_left(words, start, key=_start) :]:
+        if word.start >= end:
+            break
+        place = word.start - (word.key == "ll")
+        if place >= done and _MAY_BEGIN_CUE[word.key]:
+            match = _CUE.match(text, place, end)
+            if match is not None:
+                cues.append(_cue(match))
+                done = match.end()
+    return cues
+
+
+_start = attrgetter("start")
+
+
+def _may_begin_cue(word: str) -> bool:
+    """Whether it is worth to try the pattern at a word, which takes long."""
+    return (
+        word == "ll"
+        or word.endswith("ed")
+        or (word[0].isascii() and word[0].isupper())
+        or _FIRST_WORDS.fullmatch(word) is not None
+    )
+
+
+_MAY_BEGIN_CUE = WordMemo(_may_begin_cue)
 
 
 def _cue(match: re.Match[str]) -> Cue:

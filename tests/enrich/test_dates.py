@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.enrich.dates import dateline, find_dates, leading_date
+from pipeline.enrich.dates import _FORMS, _candidates, dateline, find_dates, leading_date
 from pipeline.enrich.sentences import sentences
 
 GOLDEN = files("pipeline").joinpath("samples/stocktwits-2025-07-17.txt").read_text()
@@ -374,14 +374,31 @@ FRAGMENTS = [
     "two weeks ago", "last night", "the third quarter of 2024", "12 to 14 March 2026", "FY2025",
     "the first half of fiscal 2025", "Q2", "1990s", "by the end of next month", "17.07.2025",
     "a couple of years earlier", "Monday", "2025-07-17", "7/17/25", "the 19th century", "\n",
-    "word " * 30,
+    "Q12025", "1Q25", "Q1FY25", "H2 '24", "in 1H", "FY 24 Q3", "the '90s", "mid-1980s", "2nd half",
+    "2024-25", "from 2019 to 2021", "over the weekend", "this coming Friday", "on Tue", "1 May",
+    "the day after tomorrow", "in two weeks' time", "the past year", "next 10 years", "Fiscal2024",
+    "MAY", "mon", "Mar.", "Sept 30", "the 1st of June", "Sat. 3 Aug '24", "June quarter", "a", "of",
 ]  # fmt: skip
 
 
+def test_an_iso_date_is_of_a_year_that_news_may_mean() -> None:
+    assert dates("First shown 1812-06-24, unset 0001-01-01 until 2019") == [
+        ("1812-06-24", "1812-06-24"),
+        ("2019", "2019"),
+    ]
+
+
+def test_a_date_may_go_on_in_the_next_line() -> None:
+    assert dates("It closed last\nnight.") == [("last\nnight", "2025-07-16")]
+    assert dates("It will meet on\nFri.") == [("Fri.", "2025-07-18")]
+
+
 @given(st.lists(st.sampled_from(FRAGMENTS), max_size=12), st.sampled_from([" ", ", ", ". ", "\n"]))
-def test_what_is_far_from_the_words_of_dates_holds_none(parts: list[str], between: str) -> None:
+def test_dates_begin_with_the_words_that_their_forms_name(parts: list[str], between: str) -> None:
     text = between.join(parts)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pipeline.enrich.date_forms._REACH", len(text))
-        everywhere = dates(text)
-    assert dates(text) == everywhere
+    everywhere = {
+        (match.span(), resolver)
+        for pattern, resolver, _, _ in _FORMS
+        for match in pattern.finditer(text)
+    }
+    assert {(match.span(), resolver) for _, _, match, resolver in _candidates(text)} == everywhere
