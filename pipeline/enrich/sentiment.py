@@ -96,6 +96,7 @@ _BY_ROLE: dict[Says, _Chances] = {
 # A sentence that is so surely neutral says nothing of anyone, unless a word of a role is in it.
 _SURELY_NEUTRAL = 0.8
 
+_FIELDS: tuple[TextField, ...] = ("title", "text")
 _Place = tuple[TextField, int]  # a field and the number of a sentence there
 
 
@@ -133,12 +134,51 @@ def attach(
     targets: list[Entity | Ticker] = [e for e in entities if e.type in _WITH_SENTIMENT]
     targets += tickers
     scored, measured = _score(model, fields, sentences)
-    found = _of_targets(model, fields, scored, measured, _places(targets, sentences))
+    told = _of_targets(model, fields, scored, measured, _places(targets, sentences))
     nothing = measured[""]
     for number, target in enumerate(targets):
-        chances = [(1.0, each) for each in found.get(number, ())]
+        chances = [(1.0, each.chances) for each in told.get(number, ())]
         target.sentiment = sentiment_of(_mean(chances, nothing))
     return sentiment_of(_mean(_weighted(scored), nothing))
+
+
+class Told(NamedTuple):
+    """What one sentence says of a target, or of the article.
+
+    Attributes:
+        chances: the probabilities of `LABELS`.
+        weight: of the sentence, among all that speak of it.
+        says: "same" and "opposite" of what the words say, or the label that the target's role in
+            the sentence has.
+        words: that were measured; all of the sentence, unless it mentions several targets.
+    """
+
+    chances: _Chances
+    weight: float
+    says: Says
+    words: str
+
+
+def explain(
+    model: SentimentModel,
+    fields: Mapping[TextField, str],
+    sentences: Mapping[TextField, Sequence[tuple[int, int]]],
+    targets: Sequence[Entity | Ticker],
+) -> tuple[list[Told], list[list[Told]]]:
+    """What the article's sentiment is made of, and what that of each target; as `attach` has it."""
+    scored, measured = _score(model, fields, sentences)
+    told = _of_targets(model, fields, scored, measured, _places(targets, sentences))
+    texts = [
+        fields[field][each.start : each.end]
+        for field in _FIELDS
+        for each in scored.get(field, ())
+        if each.chances
+    ]
+    article = [
+        Told(chances, weight * _certainty(chances), "same", words)
+        for (weight, chances), words in zip(_weighted(scored), texts, strict=True)
+    ]
+    return article, [told.get(number, []) for number in range(len(targets))]
 
 
 def states_sentiment(sentence: str) -> bool:
@@ -186,9 +226,9 @@ def _of_targets(
     scored: Mapping[TextField, Sequence[_Scored]],
     measured: Mapping[str, _Chances],
     places: Mapping[_Place, Sequence[Named]],
-) -> dict[int, list[_Chances]]:
+) -> dict[int, list[Told]]:
     """What each sentence that names a target says of it; all clauses are measured together."""
-    said: list[tuple[_Chances, Sequence[Named], dict[int, list[Reading]], dict[Reading, str]]] = []
+    said: list[tuple[Told, Sequence[Named], dict[int, list[Reading]], dict[Reading, str]]] = []
     leading: set[str] = set()
     others: set[str] = set()
     for (field, number), named in places.items():
@@ -201,20 +241,27 @@ def _of_targets(
             readings = read(sentence, named)
         distinct = {reading for of_target in readings.values() for reading in of_target}
         texts = {reading: reading.text(sentence) for reading in distinct}
-        said.append((whole, named, readings, texts))
+        said.append((Told(whole, _certainty(whole), "same", sentence), named, readings, texts))
         of_lead = field == "title" or number < len(_LEAD_WEIGHTS)
         (leading if of_lead else others).update(texts.values())
     measured = {**measured, **_measure(model, sorted(leading.difference(measured)))}
     measured |= _measure(model.rest or model, sorted(others.difference(measured)))
-    found: dict[int, list[_Chances]] = {}
-    for whole, named, readings, texts in said:
+    found: dict[int, list[Told]] = {}
+    for everything, named, readings, texts in said:
         for target in {name.target: None for name in named}:
-            of_target = [
-                _said(reading, measured[texts[reading]]) for reading in readings.get(target, ())
-            ]
-            chances = _mean([(1.0, each) for each in of_target], whole) if of_target else whole
-            found.setdefault(target, []).append(chances)
+            told = everything
+            if of_target := readings.get(target):
+                each = [(1.0, _said(reading, measured[texts[reading]])) for reading in of_target]
+                chances = _mean(each, everything.chances)
+                words = " … ".join(dict.fromkeys(filter(None, map(texts.get, of_target))))
+                told = Told(chances, _certainty(chances), of_target[0].says, words)
+            found.setdefault(target, []).append(told)
     return found
+
+
+def _certainty(chances: _Chances) -> float:
+    """How much a sentence counts: the less, the surer it is neutral."""
+    return 1 - (1 - _NEUTRAL_WEIGHT) * chances.neutral
 
 
 def _said(reading: Reading, measured: _Chances) -> _Chances:
@@ -255,10 +302,7 @@ def _mean(weighted: Sequence[tuple[float, _Chances]], nothing: _Chances) -> _Cha
     """The weighted mean, or `nothing` of nothing."""
     if len(weighted) == 1:
         return weighted[0][1]
-    weighted = [
-        (weight * (1 - (1 - _NEUTRAL_WEIGHT) * chances.neutral), chances)
-        for weight, chances in weighted
-    ]
+    weighted = [(weight * _certainty(chances), chances) for weight, chances in weighted]
     total = sum(weight for weight, _ in weighted)
     if not total:
         return nothing

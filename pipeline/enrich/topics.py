@@ -6,6 +6,7 @@ import re
 import tomllib
 from functools import cache
 from importlib.resources import files
+from typing import NamedTuple
 
 from pipeline.enrich.phrases import PhraseIndex, find_phrases, index_phrases
 
@@ -26,36 +27,51 @@ _WORD = re.compile(r"[^\W_]+(?:[&'’./-][^\W_]+)*")
 _Meanings = tuple[tuple[str, int], ...]  # topics and points
 
 
+class Points(NamedTuple):
+    """What a phrase is worth for a topic; in the title twice, in the lead one more."""
+
+    phrase: str
+    points: int
+
+
 def find_topics(title: str | None, text: str) -> list[str]:
     """The slugs of the topics of an article in English, the clearest first.
 
     A topic needs a sure phrase, or a likely one in the title, and enough points in all.
     """
+    return list(explain_topics(title, text))
+
+
+def explain_topics(title: str | None, text: str) -> dict[str, list[Points]]:
+    """The topics as `find_topics` has them, each with the phrases that speak for it."""
     index = _index()
-    points: dict[str, int] = {}
+    given: dict[str, list[Points]] = {}
     clear: set[str] = set()
-    for _, _, meanings in find_phrases(_words(title or ""), index):
+    words = _words(title or "")
+    for start, end, meanings in find_phrases(words, index):
         for topic, worth in meanings:
-            points[topic] = points.get(topic, 0) + worth * _TITLE_FACTOR
+            phrase = " ".join(words[start:end])
+            given.setdefault(topic, []).append(Points(phrase, worth * _TITLE_FACTOR))
             if worth > _POINTS["hint"]:
                 clear.add(topic)
     words = _words(text[:_CONSIDERED])
-    counted: set[tuple[str, ...]] = set()
+    counted: set[str] = set()
     for start, end, meanings in find_phrases(words, index):
-        phrase = tuple(words[start:end])
+        phrase = " ".join(words[start:end])
         if phrase in counted:
             continue
         counted.add(phrase)
         # Said at once, it is what the article is about.
         lead = int(start < _LEAD_WORDS)
         for topic, worth in meanings:
-            points[topic] = points.get(topic, 0) + worth + lead
+            given.setdefault(topic, []).append(Points(phrase, worth + lead))
             if worth == _POINTS["sure"]:
                 clear.add(topic)
     extra = max(0, len(words) - _SHORT_TEXT) // _WORDS_PER_EXTRA_POINT
     needed = min(_NEEDED + extra, _NEEDED_MOST) if len(words) > _FEW_WORDS else _NEEDED_LEAST
+    points = {topic: sum(each.points for each in given[topic]) for topic in clear}
     found = [topic for topic in clear if points[topic] >= needed]
-    return sorted(found, key=lambda topic: (-points[topic], topic))
+    return {topic: given[topic] for topic in sorted(found, key=lambda t: (-points[t], t))}
 
 
 def _words(text: str) -> list[str]:

@@ -124,9 +124,9 @@ def test_no_sequence_of_its_words_breaks_it(words: list[str]) -> None:
 
 def test_a_text_of_a_megabyte_takes_seconds_at_most() -> None:
     for text in ("falls not " * 100_000, "profit " * 140_000, "a-" * 500_000, "+1" * 500_000):
-        start = time.perf_counter()
+        start = time.process_time()
         MODEL.score([text])
-        assert time.perf_counter() - start < 15
+        assert time.process_time() - start < 15
 
 
 def _assert_fits(text: str) -> None:

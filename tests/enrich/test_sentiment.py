@@ -182,9 +182,9 @@ def test_no_text_breaks_it(title: str, text: str, start: int) -> None:
     "text", ["sentiment " * 100_000, "neutral" + " " * 10**6, "mood\n" * 200_000]
 )
 def test_looking_for_stated_sentiment_is_linear(text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     states_sentiment(text)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def _attach(

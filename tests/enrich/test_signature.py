@@ -77,7 +77,7 @@ def test_no_text_breaks_it(text: str) -> None:
 
 
 def test_a_text_of_a_megabyte_takes_no_longer_than_a_few_seconds() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     for text in (
         "a " * 500_000,
         "x" * 1_000_000,
@@ -85,7 +85,7 @@ def test_a_text_of_a_megabyte_takes_no_longer_than_a_few_seconds() -> None:
         "京" * 300_000,
     ):
         signature(text)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 def _shingles(words: list[str]) -> set[tuple[str, ...]]:

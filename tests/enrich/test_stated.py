@@ -177,9 +177,9 @@ def test_time_grows_no_faster_than_the_text(unit: str) -> None:
         text = head + (unit * size)[:size]
         tickers = find_tickers(text)
         spans = [(0, len(text))]
-        start = time.perf_counter()
+        start = time.process_time()
         find_stated(text, spans, tickers)
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     seconds(1000)
     assert seconds(400_000) < 0.5 + 16 * max(seconds(50_000), 0.01)

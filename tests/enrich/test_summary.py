@@ -127,10 +127,10 @@ def test_no_text_breaks_it(text: str) -> None:
 def test_a_text_of_a_megabyte_is_summarized_at_once() -> None:
     texts = ["Ab cd. " * 140_000, "word " * 200_000, "a" * 1_000_000]
     spans = [sentences(text) for text in texts]
-    start = time.perf_counter()
+    start = time.process_time()
     for text, found in zip(texts, spans, strict=True):
         summarize(text, found)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def _summary(text: str) -> str:

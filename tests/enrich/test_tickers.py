@@ -271,6 +271,6 @@ def test_no_name_raises(name: str) -> None:
     "unit", ["(", "$", "A", "(A", "A,", "NYSE:", "NYSE ", " ", "[(", "A and ", "(AA,", "(Aa :"]
 )
 def test_time_grows_no_faster_than_the_text(unit: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     find_tickers((unit * 1_000_000)[:1_000_000], {"EWJ"})
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10

@@ -105,7 +105,7 @@ def test_no_text_breaks_it(title: str | None, text: str) -> None:
 
 
 def test_a_text_of_a_megabyte_takes_no_time() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     for text in ("trade talks " * 80_000, "a" * 1_000_000, "a'" * 500_000, "." * 1_000_000):
         find_topics(text[:1000], text)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
