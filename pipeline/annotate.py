@@ -9,8 +9,11 @@ import msgspec
 
 from pipeline.article import Clock, RawArticle, Rejection
 from pipeline.config import Settings
-from pipeline.enrich import records
+from pipeline.enrich import Enricher, records
+from pipeline.enrich.explain import Reason
+from pipeline.enrich.sentiment import open_model
 from pipeline.enrichment import enrichers
+from pipeline.errors import Rejected
 from pipeline.producer import settled
 from pipeline.profiles import load_profiles
 from pipeline.sources import Located
@@ -43,6 +46,29 @@ def annotate(inputs: Iterable[Located], settings: Settings) -> Iterator[records.
                 waiting.append(batch)
             if (results := workers.collect(WAIT_SECONDS)) is not None:
                 yield from _answers(waiting.popleft(), results)
+
+
+def explain(
+    inputs: Iterable[Located], settings: Settings
+) -> Iterator[tuple[str, list[Reason]] | Rejection]:
+    """Each input's id with the reasons of its labels, or its rejection, in order."""
+    clock, profiles = Clock(), load_profiles(settings.profiles)
+    enricher = Enricher(profiles, open_model(settings.sentiment))
+    for located in inputs:
+        raw = settled(located, settings, profiles, clock)
+        if isinstance(raw, Rejection):
+            yield raw
+            continue
+        try:
+            yield raw.id, enricher.explain(raw)
+        except Rejected as error:
+            yield Rejection(
+                reason=error.reason,
+                message=str(error),
+                input=located.input,
+                line=located.line,
+                id=raw.id,
+            )
 
 
 _Settled = tuple[Located, RawArticle | Rejection]

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from textwrap import shorten
 from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console
@@ -31,9 +32,13 @@ from pipeline.trends import Trend, Window
 
 if TYPE_CHECKING:
     from pipeline.doctor.finding import Finding
+    from pipeline.enrich.explain import Reason
 
 WIDTH = 100
 """Columns where the output is no terminal."""
+
+SHOWN_CHARACTERS = 240
+"""So much of a sentence is shown as the reason of a label."""
 
 LOG_SECONDS = 5.0
 """How often progress is told where there is no bar."""
@@ -111,6 +116,21 @@ def progress(description: str) -> Iterator[Advance]:
                 logger.info("%s", line)
 
     yield tell
+
+
+def show_reasons(article_id: str, reasons: Sequence[Reason]) -> None:
+    """An article's labels, those of a kind together, each with the rule or model that gave it."""
+    out.print(Text(article_id, "bold"))
+    for label in dict.fromkeys(reason.label for reason in reasons):
+        out.print(Text(f"\n{label}", "bold cyan"))
+        for reason in reasons:
+            if reason.label != label:
+                continue
+            value = Text(shorten(reason.value, SHOWN_CHARACTERS))
+            out.print(Padding(value + Text(f"  {reason.by}", "dim"), (0, 2)))
+            for words in reason.words:
+                out.print(Padding(Text(f"“{shorten(words, SHOWN_CHARACTERS)}”", "dim"), (0, 6)))
+    out.print()
 
 
 def show_result(result: SearchResult, *, first: int = 1) -> None:

@@ -134,13 +134,19 @@ def produce(settings: Settings, paths: tuple[str, ...], *, as_json: bool) -> int
 
 
 @click.command()
+@click.option("--explain", is_flag=True, help="Say for each label which rule or model gave it.")
 @paths
+@as_json
 @command
-def annotate(settings: Settings, paths: tuple[str, ...]) -> int:
+def annotate(settings: Settings, paths: tuple[str, ...], *, explain: bool, as_json: bool) -> int:
     """Print articles with their labels, as JSON lines.
 
-    Nothing is stored. Takes what `produce` takes. Rejected inputs are JSON lines on stderr.
+    Nothing is stored. Takes what `produce` takes. Rejected inputs are JSON lines on stderr. With
+    --explain, labels and their reasons are printed for people, or with --json as JSON lines.
     """
+    if explain:
+        return _explain(settings, paths, as_json=as_json)
+
     from pipeline.annotate import annotate as annotated
     from pipeline.enrich.records import EnrichedRecord
     from pipeline.sources import read
@@ -157,6 +163,26 @@ def annotate(settings: Settings, paths: tuple[str, ...]) -> int:
                 click.echo(msgspec.json.encode(result), err=True)
                 status = SOME_REJECTED
             advance(number)
+    return status
+
+
+def _explain(settings: Settings, paths: tuple[str, ...], *, as_json: bool) -> int:
+    from pipeline.annotate import explain
+    from pipeline.article import Rejection
+    from pipeline.sources import read
+    from pipeline.terminal import show_reasons
+
+    status = DONE
+    inputs = read(paths, max_body_bytes=settings.max_body_bytes, stdin=sys.stdin.buffer)
+    for result in explain(inputs, settings):
+        if isinstance(result, Rejection):
+            click.echo(msgspec.json.encode(result), err=True)
+            status = SOME_REJECTED
+        elif as_json:
+            article_id, reasons = result
+            print_json({"id": article_id, "reasons": reasons})
+        else:
+            show_reasons(*result)
     return status
 
 

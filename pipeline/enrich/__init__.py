@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, time
 
 import msgspec
@@ -19,11 +19,13 @@ from pipeline.article import (
     TextField,
     Ticker,
 )
+from pipeline.enrich import explain
 from pipeline.enrich.amounts import find_money, find_percents
 from pipeline.enrich.clean import clean, clean_line
 from pipeline.enrich.dates import dateline, find_dates, leading_date
-from pipeline.enrich.entities import find_entities, mask
-from pipeline.enrich.language import detect_language
+from pipeline.enrich.entities import Watch, find_entities, mask
+from pipeline.enrich.explain import Reason
+from pipeline.enrich.language import detect_language, explain_language
 from pipeline.enrich.recognizer import Recognizer
 from pipeline.enrich.sentences import sentences
 from pipeline.enrich.sentiment import attach, open_model
@@ -96,6 +98,44 @@ class Enricher:
             self._add_entities(article, draft, entities)
         return results
 
+    def explain(self, raw: RawArticle) -> list[Reason]:
+        """For each label that the article gets, the rule or model that gives it.
+
+        Raises:
+            Rejected: it gets none.
+        """
+        draft = self._draft(raw)
+        article = self._labelled(draft)
+        read_from = explain.Draft(draft.fields, draft.sentences, draft.tickers)
+        reasons = [*self._reasons_of_text(draft), *explain.reasons_of_tickers(article, read_from)]
+        if draft.language == "en":
+            trace = explain.Trace()
+            (entities,) = self._entities([draft], trace)
+            self._add_entities(article, draft, entities)
+            reasons += explain.reasons_of_entities(entities, trace)
+            reasons += explain.reasons_of_measures(article, read_from)
+            reasons += explain.reasons_of_sentiment(self._sentiment, article, read_from)
+            reasons += explain.reasons_of_topics(article)
+            by = "a listed company that is named, and whose symbol is not given"
+            reasons += [Reason("related symbol", each, by) for each in article.related_symbols]
+        by = "the most telling sentences: early ones, with words that many others have"
+        reasons.append(Reason("summary", article.summary, by))
+        if article.signature:
+            reasons.append(Reason("signature", f"{len(article.signature)} bands", "MinHash"))
+        return reasons
+
+    def _reasons_of_text(self, draft: _Draft) -> Iterator[Reason]:
+        raw = draft.raw
+        profile = self._profiles.named(raw.source)
+        if profile is not None:
+            yield Reason("text", "without boilerplate", f"profile of {profile.name}")
+        if draft.published_at is not None:
+            by = "the record" if raw.published_at else "the date in front, or the dateline"
+            yield Reason("published at", f"{draft.published_at:%Y-%m-%dT%H:%MZ}", by)
+        if draft.language is not None:
+            by = "the record" if raw.language else explain_language(_all_text(draft.fields))[1]
+            yield Reason("language", draft.language, by)
+
     def _draft(self, raw: RawArticle) -> _Draft:
         profile = self._profiles.named(raw.source)
         text = clean(raw.body, profile.boilerplate_pattern if profile else None)
@@ -116,7 +156,7 @@ class Enricher:
             fields=fields,
             sentences={field: sentences(value) for field, value in fields.items()},
             published_at=published_at,
-            language=language or detect_language("\n".join(fields.values())),
+            language=language or detect_language(_all_text(fields)),
             tickers=_tickers_by_field(fields),
         )
 
@@ -156,7 +196,9 @@ class Enricher:
             provenance=self._provenance,
         )
 
-    def _entities(self, drafts: Sequence[_Draft]) -> Iterable[list[Entity]]:
+    def _entities(
+        self, drafts: Sequence[_Draft], watch: Watch | None = None
+    ) -> Iterable[list[Entity]]:
         texts: list[str] = []
         for draft in drafts:
             for field, text in draft.fields.items():
@@ -172,6 +214,7 @@ class Enricher:
                 draft.masks,
                 names,
                 symbol_of_company,
+                watch=watch,
             )
 
     def _add_entities(
@@ -187,6 +230,10 @@ class Enricher:
         article.related_symbols = sorted(set(linked) - set(article.symbols))
         article.topics = find_topics(draft.fields.get("title"), draft.fields["text"])
         article.entities = sorted([*entities, *_measures(draft)], key=_first_mention)
+
+
+def _all_text(fields: dict[TextField, str]) -> str:
+    return "\n".join(fields.values())
 
 
 def _tickers_by_field(fields: dict[TextField, str]) -> dict[TextField, list[TickerSpan]]:

@@ -137,6 +137,14 @@ def find_dates(
     return mentions
 
 
+def explain_dates(text: str) -> dict[int, str]:
+    """Where `text` may mention a date, and the name of the form in which it is written there."""
+    names: dict[int, str] = {}
+    for start, _, _, resolve in _candidates(text):
+        names.setdefault(start, resolve.__name__.strip("_").replace("_", " "))
+    return names
+
+
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 

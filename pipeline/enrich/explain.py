@@ -22,6 +22,8 @@ TELLING_WORDS = 3
 """So many words of a sentence are named: those without which its score changes most."""
 
 _LEVEL = re.compile(r"\b(?:bullish|bearish|neutral|high|low|normal)\b", re.I)
+_MARKS = ".,;:!?\"'‘’“”()"
+_LITTLE = 0.02  # a change of the score that tells nothing
 _SHOWN = 3  # mentions of an entity, sentences of a sentiment
 
 
@@ -53,6 +55,7 @@ class Trace:
         self._found: list[Found] = []
 
     def __call__(self, rule: Rule | None, pages: Sequence[Page]) -> None:
+        """Notes what a group of rules found or changed; None stands for the recogniser."""
         for page in pages:
             for found in page.found:
                 self._note(rule, found)
@@ -149,7 +152,7 @@ def reasons_of_measures(article: EnrichedArticle, draft: Draft) -> Iterator[Reas
     forms = {
         (field, start): name
         for field, text in draft.fields.items()
-        for start, name in explain_dates(text)
+        for start, name in explain_dates(text).items()
     }
     for entity in article.entities:
         if entity.type not in ("date", "money", "percent"):
@@ -173,7 +176,10 @@ def reasons_of_sentiment(
     if article.sentiment is not None:
         value = f"{article.sentiment.label} {article.sentiment.score:+.2f}"
         yield Reason(
-            "sentiment", value, f"{model.name}, mean of {len(told)} sentences", _weightiest(model, told)
+            "sentiment",
+            value,
+            f"{model.name}, mean of {len(told)} sentences",
+            _weightiest(model, told),
         )
     for target, sentences in zip(targets, of_targets, strict=True):
         if target.sentiment is None or not sentences:
@@ -193,7 +199,9 @@ def _by(model: SentimentModel, told: Told) -> str:
 
 
 def _weightiest(model: SentimentModel, told: Sequence[Told]) -> list[str]:
-    ranked = sorted(told, key=lambda each: -abs(each.chances.positive - each.chances.negative) * each.weight)
+    ranked = sorted(
+        told, key=lambda each: -abs(each.chances.positive - each.chances.negative) * each.weight
+    )
     lines = []
     for each in ranked[:_SHOWN]:
         found = sentiment_of(each.chances)
@@ -214,7 +222,11 @@ def telling_words(model: SentimentModel, text: str) -> list[str]:
     scores = chances[:, 0] - chances[:, 2]
     lost = (scores[0] - scores[1:]) * (1 if scores[0] > 0 else -1)
     ranked = sorted(range(len(words)), key=lambda place: -lost[place])
-    return [words[place].strip(".,;:!?\"'‘’“”()") for place in ranked[:TELLING_WORDS] if lost[place] > 0.02]
+    return [
+        words[place].strip(".,;:!?\"'‘’“”()")
+        for place in ranked[:TELLING_WORDS]
+        if lost[place] > 0.02
+    ]
 
 
 def reasons_of_topics(article: EnrichedArticle) -> Iterator[Reason]:

@@ -150,7 +150,8 @@ class Told(NamedTuple):
         weight: of the sentence, among all that speak of it.
         says: "same" and "opposite" of what the words say, or the label that the target's role in
             the sentence has.
-        words: that were measured; all of the sentence, unless it mentions several targets.
+        words: that were measured; all of the sentence, unless it mentions several targets, or the
+            role says it all.
     """
 
     chances: _Chances
@@ -254,6 +255,7 @@ def _of_targets(
                 each = [(1.0, _said(reading, measured[texts[reading]])) for reading in of_target]
                 chances = _mean(each, everything.chances)
                 words = " … ".join(dict.fromkeys(filter(None, map(texts.get, of_target))))
+                words = words or everything.words
                 told = Told(chances, _certainty(chances), of_target[0].says, words)
             found.setdefault(target, []).append(told)
     return found
