@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from pipeline.article import SentimentLabel
+from pipeline.enrich.accurate_sentiment import AccurateModel
 from pipeline.enrich.fast_sentiment import FastModel, read_weights
 from pipeline.errors import ConfigurationError
 from pipeline.training.labelled import Labelled, Quality, Trained, quality, read_labelled
-from pipeline.training.linear import fit, train
+from pipeline.training.linear import fit, rate, train
 from tests.test_cli import newsloom
 
 WORDS: dict[SentimentLabel, str] = {"positive": "glim", "negative": "drak", "neutral": "mun"}
@@ -52,6 +53,20 @@ def test_the_same_rows_give_the_same_model_and_answers() -> None:
     assert np.array_equal(first.chances, again.chances)
     assert first.held.all()
     assert of_held(first, rows()).accuracy > 0.95
+
+
+def test_a_teacher_rates_words_that_no_text_has() -> None:
+    rated = rate(rows(), AccurateModel())
+    row = dict(zip(rated.words, rated.ratings.tolist(), strict=True))
+    assert {"glim", "bankruptcy", "surged"} <= row.keys()
+    good, bad = row["surged"]
+    assert good > bad
+    good, bad = row["bankruptcy"]
+    assert bad > good
+    weights = fit([*rows(), *[Labelled("oris surged", "positive")] * 20], rated)
+    with_teacher, without = FastModel(weights), FastModel(fit(rows()))
+    text = ["profit soars"]  # no text has these words
+    assert with_teacher.chances(text)[0, 0] > without.chances(text)[0, 0]
 
 
 def test_answers_are_those_to_texts_that_were_left_out() -> None:

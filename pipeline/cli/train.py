@@ -39,13 +39,18 @@ def train() -> None:
     help="For accurate: a pre-trained BERT, as model.onnx and tokenizer.json.",
 )
 @click.option(
+    "--teacher",
+    is_flag=True,
+    help="For fast: also take from the shipped accurate how good or bad news single words are.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
     help="Where the model goes; without, only the quality is printed.",
 )
 def train_sentiment(
-    files: tuple[Path, ...], model: str, base: Path | None, out: Path | None
+    files: tuple[Path, ...], model: str, base: Path | None, *, teacher: bool, out: Path | None
 ) -> int:
     """Fit a model of sentiment, and say how good it is on texts that were left out of it.
 
@@ -55,11 +60,17 @@ def train_sentiment(
     """
     if (model == "accurate") is not (base is not None):
         raise ConfigurationError("--base DIR goes with --model accurate, and is needed there")
+    if teacher and model != "fast":
+        raise ConfigurationError("--teacher goes with --model fast")
+    from pipeline.enrich.accurate_sentiment import AccurateModel
     from pipeline.training import labelled, linear
 
     parts = [labelled.read_labelled(file) for file in files]
     rows = [row for part in parts for row in part]
-    trained = linear.train(rows) if base is None else _fine_tuned(rows, base)
+    if base is not None:
+        trained = _fine_tuned(rows, base)
+    else:
+        trained = linear.train(rows, AccurateModel() if teacher else None)
     if out is not None:
         out.write_bytes(trained.model)
     click.echo(f"{len(rows):,} texts, a model of {len(trained.model) / 1e6:.2f} MB\n")

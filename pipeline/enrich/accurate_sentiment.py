@@ -34,6 +34,9 @@ class AccurateModel(SentimentModel):
         data: a model as `newsloom train sentiment` writes it; without, the one that ships.
         name: of the model, for an article's provenance.
 
+    Attributes:
+        vocabulary: the words and pieces of words that it knows.
+
     Raises:
         ConfigurationError: onnxruntime is not installed.
         ValueError: it is no such model.
@@ -54,7 +57,8 @@ class AccurateModel(SentimentModel):
                 data or _shipped(), options, providers=["CPUExecutionProvider"]
             )
             metadata = self._session.get_modelmeta().custom_metadata_map
-            self._pieces = WordPieces(json.loads(metadata["vocabulary"]), LENGTH)
+            self.vocabulary: list[str] = json.loads(metadata["vocabulary"])
+            self._pieces = WordPieces(self.vocabulary, LENGTH)
         except Exception as error:
             raise ValueError(f"no sentiment model: {error}") from error
         self.name = name

@@ -1,13 +1,14 @@
 """The sentiment model `fast`: words, pairs of words and the lexicon's evidence, weighed together.
 
-A multinomial logistic regression: each word and pair of words that a text has, and each kind of
-evidence that the lexicon finds in it, speaks for or against each label. `newsloom train sentiment`
-fits the weights; docs/models/sentiment-fast.md says on what, and how good they are.
+A multinomial logistic regression: each word and pair of words that a text has, each kind of
+evidence that the lexicon finds in it, and its best and its worst word by the model `accurate`
+speak for or against each label. `newsloom train sentiment` fits the weights;
+docs/models/sentiment-fast.md says on what, and how good they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from io import BytesIO
 from typing import NamedTuple
@@ -18,6 +19,9 @@ import numpy.typing as npt
 
 from pipeline.enrich.lexicon import LexiconModel, split_words
 from pipeline.enrich.sentiment_model import LABELS, Floats, SentimentModel, softmax
+
+RATING_STEP = 1 / 30
+"""Ratings are in steps of so much, in units of log-odds."""
 
 EVIDENCE_WEIGHT = 2.0
 """Evidence is in 0…1 and dense, words are many and rare: it counts so much more in the penalty."""
@@ -32,6 +36,10 @@ class Weights(NamedTuple):
         terms: the weights of words and then pairs (words + pairs, 3).
         evidence: the weights of the lexicon's evidence (kinds, 3).
         bias: (3,)
+        rated: the words that another model was asked about, in order.
+        ratings: what it said: how good and how bad news each is, in steps of `RATING_STEP` from
+            -127 to 127 (rated, 2).
+        rating: the weights of a text's highest ratings (2, 3).
     """
 
     words: list[str]
@@ -39,17 +47,23 @@ class Weights(NamedTuple):
     terms: Floats
     evidence: Floats
     bias: Floats
+    rated: list[str]
+    ratings: npt.NDArray[np.int8]
+    rating: Floats
 
     def to_bytes(self) -> bytes:
         """The weights as a file of numpy's, in half precision; the same weights, the same bytes."""
         out = BytesIO()
         np.savez_compressed(
             out,
-            words=np.frombuffer("\n".join(self.words).encode(), np.uint8),
+            words=_packed(self.words),
             pairs=self.pairs,
             terms=self.terms.astype(np.float16),
             evidence=self.evidence.astype(np.float16),
             bias=self.bias.astype(np.float16),
+            rated=_packed(self.rated),
+            ratings=self.ratings,
+            rating=self.rating.astype(np.float16),
         )
         return out.getvalue()
 
@@ -63,11 +77,14 @@ def read_weights(data: bytes) -> Weights:
     try:
         with np.load(BytesIO(data), allow_pickle=False) as arrays:
             return Weights(
-                arrays["words"].tobytes().decode().split("\n"),
+                _unpacked(arrays["words"]),
                 arrays["pairs"],
                 arrays["terms"].astype(np.float32),
                 arrays["evidence"].astype(np.float32),
                 arrays["bias"].astype(np.float32),
+                _unpacked(arrays["rated"]),
+                arrays["ratings"],
+                arrays["rating"].astype(np.float32),
             )
     except (KeyError, EOFError, BadZipFile, TypeError, ValueError) as error:
         raise ValueError(f"no weights of a sentiment model: {error}") from error
@@ -76,6 +93,44 @@ def read_weights(data: bytes) -> Weights:
 def is_weights(data: bytes) -> bool:
     """Whether a file looks like one of `Weights.to_bytes`: an archive."""
     return data.startswith(b"PK")
+
+
+def _packed(words: Sequence[str]) -> npt.NDArray[np.uint8]:
+    return np.frombuffer("\n".join(words).encode(), np.uint8)
+
+
+def _unpacked(characters: npt.NDArray[np.uint8]) -> list[str]:
+    text = characters.tobytes().decode()
+    return text.split("\n") if text else []
+
+
+class Ratings:
+    """The highest ratings among a text's words.
+
+    Args:
+        rated: the words that have one.
+        ratings: as in `Weights`.
+    """
+
+    def __init__(self, rated: Sequence[str], ratings: npt.NDArray[np.int8]) -> None:
+        self._rows = {word: row for row, word in enumerate(rated)}
+        self._none = len(rated)
+        self._ratings = np.pad(ratings, ((0, 1), (0, 0))) * np.float32(RATING_STEP)
+
+    def __call__(self, texts: Iterable[Sequence[str]]) -> Floats:
+        """How good its best word is and how bad its worst one, for each text's words (texts, 2)."""
+        rows: list[int] = []
+        begins: list[int] = []
+        of_word = self._rows.get
+        for words in texts:
+            begins.append(len(rows))
+            rows += [row for word in words if (row := of_word(word)) is not None]
+            if len(rows) == begins[-1]:
+                rows.append(self._none)
+        if not begins:
+            return np.empty((0, 2), np.float32)
+        highest: Floats = np.maximum.reduceat(self._ratings[rows], begins)
+        return highest
 
 
 class Terms:
@@ -121,6 +176,7 @@ class FastModel(SentimentModel):
         self._weights = weights or read_weights(_shipped())
         self._terms = Terms(self._weights.words, self._weights.pairs)
         self._term_weights = np.pad(self._weights.terms, ((0, 1), (0, 0)))
+        self._ratings = Ratings(self._weights.rated, self._weights.ratings)
         self._lexicon = LexiconModel()
 
     def chances(self, texts: Sequence[str]) -> Floats:
@@ -128,11 +184,13 @@ class FastModel(SentimentModel):
         terms: list[int] = []
         begins: list[int] = []
         evidence = []
+        normal = []
         for text in texts:
             words = split_words(text)
             evidence.append(self._lexicon.evidence_of(words))
+            normal.append(normalized(words))
             begins.append(len(terms))
-            terms += self._terms(normalized(words))
+            terms += self._terms(normal[-1])
             terms.append(-1)  # of no weight, so that no text is without any
         if not begins:
             return np.empty((0, len(LABELS)), np.float32)
@@ -140,6 +198,7 @@ class FastModel(SentimentModel):
         counts = np.diff([*begins, len(terms)]) - 1
         scores /= np.sqrt(np.maximum(counts, 1), dtype=np.float32)[:, None]
         scores += np.array(evidence, np.float32) @ self._weights.evidence
+        scores += self._ratings(normal) @ self._weights.rating
         scores += self._weights.bias
         return softmax(scores)
 

@@ -6,12 +6,14 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.enrich.fast_sentiment import (
     FastModel,
+    Ratings,
     Terms,
     Weights,
     normalized,
@@ -24,6 +26,16 @@ from pipeline.errors import ConfigurationError
 
 MODEL = FastModel()
 ZERO = np.zeros((12, 3), np.float32)
+UNRATED: tuple[list[str], npt.NDArray[np.int8], npt.NDArray[np.float32]] = (
+    [],
+    np.empty((0, 2), np.int8),
+    np.zeros((2, 3), np.float32),
+)
+    [],
+    np.empty((0, 2), np.int8),
+    np.zeros((2, 3), np.float32),
+)
+"""What weights have without a teacher."""
 
 
 def one_array() -> bytes:
@@ -82,11 +94,22 @@ def test_a_text_has_each_of_its_words_and_pairs_once() -> None:
 
 def test_weights_come_back_from_their_file() -> None:
     pairs = np.array([[0, 1]], np.int32)
-    weights = Weights(["up", "é"], pairs, np.ones((3, 3), np.float32), ZERO, ZERO[0])
-    again = read_weights(weights.to_bytes())
-    assert again.words == weights.words
-    assert all(np.array_equal(a, b) for a, b in zip(again[1:], weights[1:], strict=True))
-    assert again.to_bytes() == weights.to_bytes()
+    ratings = np.array([[3, -127]], np.int8)
+    for weights in (
+        Weights(["up", "é"], pairs, np.ones((3, 3), np.float32), ZERO, ZERO[0], *UNRATED),
+        Weights([], pairs, ZERO[:2], ZERO, ZERO[0], ["ü"], ratings, np.ones((2, 3), np.float32)),
+    ):
+        again = read_weights(weights.to_bytes())
+        for name, value in weights._asdict().items():
+            assert np.array_equal(getattr(again, name), value), name
+        assert again.to_bytes() == weights.to_bytes()
+
+
+def test_a_text_has_the_ratings_of_its_best_and_its_worst_word() -> None:
+    ratings = Ratings(["boom", "bust"], np.array([[90, 15], [-30, 60]], np.int8))
+    found = ratings([["boom", "bust", "x"], ["x"], ["bust"], []])
+    assert found.tolist() == pytest.approx(np.array([[3, 2], [0, 0], [-1, 2], [0, 0]]))
+    assert ratings([]).shape == (0, 2)
 
 
 @pytest.mark.parametrize("data", [b"", b"PK", b"\x93NUMPY", b"no weights at all", one_array()])
@@ -100,7 +123,8 @@ def test_a_model_is_opened_by_its_name_or_file(tmp_path: Path) -> None:
     assert isinstance(open_model("lexicon"), LexiconModel)
     file = tmp_path / "own.npz"
     bias = np.array([0, 0, 5], np.float32)
-    own = Weights(["x"], np.empty((0, 2), np.int32), np.zeros((1, 3), np.float32), ZERO, bias)
+    pairs = np.empty((0, 2), np.int32)
+    own = Weights(["x"], pairs, np.zeros((1, 3), np.float32), ZERO, bias, *UNRATED)
     file.write_bytes(own.to_bytes())
     model = open_model(str(file))
     assert model.name.startswith("fast ")
