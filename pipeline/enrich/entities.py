@@ -381,6 +381,8 @@ def _drop_symbols(
 
 def _drop_shouted(pages: Sequence[Page]) -> None:
     """Drops names in capitals that the rest of the article, if there is one, does not have."""
+    if all(page.prose == page.text for page in pages):
+        return
     plain: set[str] = set()
     for page in pages:
         for word in page.words:

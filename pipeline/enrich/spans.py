@@ -67,6 +67,9 @@ _ROLES_BEHIND = frozenset(
 )
 # "Vnesheconombank", "Gazprom Neft": what a firm does is part of its name.
 _COMPOUND = re.compile(r"[a-z](?:bank|corp|chem|neft|pharma|soft|tech|telecom)$")
+_KIND_NOUNS = ORGANIZATION_NOUNS | PLACE_NOUNS
+_NO_LAST_NAMES = ROLES | CALENDAR
+_NO_SURNAMES = _NO_LAST_NAMES | _KIND_NOUNS | THING_NOUNS | HEADING_WORDS | TITLES
 _SHOUTED = frozenset({"Yahoo", "Yum"})
 _OWNER = re.compile(r"['’]s\s|(?<=s)['’]\s")
 _QUOTES = frozenset('"“”„«»‹›')
@@ -226,7 +229,7 @@ def _without_titles(text: str, start: int, end: int) -> tuple[int, int]:
         if bare[index] in TITLES or (bare[index] in ROLES and index == first):
             first = index + 1
     last = len(words) - 1
-    while last > first and (bare[last] in ROLES | CALENDAR or not _is_name_part(bare[last])):
+    while last > first and (bare[last] in _NO_LAST_NAMES or not _is_name_part(bare[last])):
         last -= 1
     while first < last and not bare[first][:1].isupper() and bare[first] not in PARTICLES:
         first += 1
@@ -328,8 +331,7 @@ def _goes_on(page: Page, index: int) -> bool:
         and not word.isupper()
         and not page.is_headline
         and page.known_at(index) is None
-        and word not in ROLES | CALENDAR | ORGANIZATION_NOUNS | PLACE_NOUNS | THING_NOUNS
-        and word not in HEADING_WORDS | TITLES
+        and word not in _NO_SURNAMES
         and word.lower() not in FUNCTION_WORDS
     )
 
@@ -376,7 +378,7 @@ def is_junk(name: str) -> bool:
     """Whether `name` can't be a name: too short, too long, a word, a number, a fragment."""
     words = name.split()
     last = words[-1].strip(".,")
-    if last in THING_NOUNS or (len(words) == 1 and last in ORGANIZATION_NOUNS | PLACE_NOUNS):
+    if last in THING_NOUNS or (len(words) == 1 and last in _KIND_NOUNS):
         return True
     letters = sum(letter.isalpha() for letter in name)
     if letters < 2 or letters * 2 < len(name.replace(" ", "")) or len(words) > MAX_WORDS:

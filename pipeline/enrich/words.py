@@ -80,6 +80,17 @@ COMPANY_THINGS = _LISTS["company_things"]
 COMPANY_KINDS = _LISTS["company_kinds"]
 """What a company is: before a name they say that it is a company's: "retailer"."""
 
+BEFORE_COMPANY = {
+    link: _LISTS[f"company_{link}"] for link in ("of", "in", "for", "by", "at", "with")
+}
+"""By preposition, the words that with it announce a company: "shares" of, "analyst" at."""
+
+BOUGHT = _LISTS["company_bought"]
+"""Verbs that announce a company: "acquired"."""
+
+TRUST_IN = _LISTS["trust_in"] | BEFORE_COMPANY["in"]
+"""No place follows them and "in": "confidence"."""
+
 PLACE_NOUNS = _LISTS["place_nouns"]
 """A longer name that ends in one of these is a place's: "Street"."""
 
