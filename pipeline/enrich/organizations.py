@@ -22,6 +22,7 @@ from pipeline.enrich.words import (
 
 _REACH = 8
 _CONNECTORS = frozenset({"of", "and", "for", "the", "&"})
+_NOT_FIRST = ROLES | _CONNECTORS
 _IN_FUNDS = FUND_WORDS | SPONSORS
 _ACRONYM = re.compile(r"\s\(([A-Z][A-Za-z&.\-]{1,9})\)")
 
@@ -153,7 +154,7 @@ def _left(page: Page, index: int, *, connectors: bool = False) -> int:
         ):
             break
         first -= 1
-    while first < index and page.words[first].key in ROLES | _CONNECTORS:
+    while first < index and page.words[first].key in _NOT_FIRST:
         first += 1
     return first
 

@@ -63,7 +63,9 @@ class Recognizer:
             batch = pieces[first : first + BATCH]
             recognized = self._ner([chunk for chunk, _ in batch])
             for spans, (_, (number, offset)) in zip(recognized, batch, strict=True):
-                found[number] += [Span(offset + s.start, offset + s.end, s.label) for s in spans]
+                if offset:
+                    spans = [Span(offset + s.start, offset + s.end, s.label) for s in spans]
+                found[number] += spans
         return found
 
 

@@ -49,7 +49,10 @@ _PARTICLES = re.compile(
     r"(?: (?:von|van|der|den|de|del|della|di|da|dos|du|la|le|al|bin|ibn|ter|ten))+ [A-Z][^\W\d_]+"
 )
 _OWNER = re.compile(r"['’]s\s|(?<=s)['’]\s")
-_QUOTES = frozenset('"“”„«»‹›')
+_NOT_IN_NAMES = frozenset('"“”„«»‹›<>{}=|\\^~`')
+_NOT_LAST = ROLES | CALENDAR
+_ALONE_OFFICES = ROLES & DEPARTMENTS
+_BEFORE_OFFICES = OFFICES | {"Minister", "secretary", "minister"}
 _ADMINISTRATION = re.compile(r"\s(?:administration|presidency|White House|cabinet)\b")
 
 
@@ -171,7 +174,7 @@ def _without_titles(text: str, start: int, end: int) -> tuple[int, int]:
         if bare[index] in TITLES or (bare[index] in ROLES and index == first):
             first = index + 1
     last = len(words) - 1
-    while last > first and (bare[last] in ROLES | CALENDAR or not _is_name_part(bare[last])):
+    while last > first and (bare[last] in _NOT_LAST or not _is_name_part(bare[last])):
         last -= 1
     while first < last and not bare[first][:1].isupper() and bare[first] not in PARTICLES:
         first += 1
@@ -232,12 +235,10 @@ def _capitalised(text: str, start: int, end: int) -> tuple[int, int]:
 def is_junk(name: str) -> bool:
     """Whether `name` can't be a name: too short, too long, a word, a number, a fragment."""
     words = name.split()
-    letters = sum(letter.isalpha() for letter in name)
+    letters = sum(map(str.isalpha, name))
     if letters < 2 or letters * 2 < len(name.replace(" ", "")) or len(words) > MAX_WORDS:
         return True
-    if not any(letter.isupper() for letter in name):
-        return True
-    if _QUOTES & set(name) or any(mark in name for mark in "<>{}=|\\^~`"):
+    if not any(map(str.isupper, name)) or not _NOT_IN_NAMES.isdisjoint(name):
         return True
     plain = [word.strip(".,;:'’()") for word in words]
     if all(word in LEGAL_FORMS for word in plain):
@@ -257,14 +258,10 @@ def is_office(page: Page, start: int, end: int) -> bool:
     words = page.words
     if last + 1 < len(words) and words[last + 1].key in OFFICES and words[last].key in DEPARTMENTS:
         return True
-    if words[last].key in OFFICES or (first == last and words[first].key in ROLES & DEPARTMENTS):
+    if words[last].key in OFFICES or (first == last and words[first].key in _ALONE_OFFICES):
         return True
     before = [word.key for word in words[max(0, first - 2) : first]]
-    return before[-1:] in (["of"], ["for"]) and before[0] in OFFICES | {
-        "Minister",
-        "secretary",
-        "minister",
-    }
+    return before[-1:] in (["of"], ["for"]) and before[0] in _BEFORE_OFFICES
 
 
 def is_titled(page: Page, start: int) -> bool:
