@@ -8,6 +8,7 @@ item that does it stands alone; that item is given up, after MAX_CRASHES where i
 from __future__ import annotations
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import resource
@@ -313,12 +314,18 @@ def _run(
     # The pipe breaks when the parent ends, however it does: then so do we.
     with contextlib.suppress(EOFError, OSError):
         connection.send(True)
+        frozen = False
         while True:
             items = connection.recv()
             answer = _attempt(work, items)
             connection.send(answer)
             if isinstance(answer, _Failed) and answer.ends:
                 return
+            if not frozen:
+                # What is loaded by now, models and all, stays: the garbage collector need not look
+                # through it over and over.
+                gc.freeze()
+                frozen = True
 
 
 def _limit_memory(more: int) -> None:

@@ -54,6 +54,7 @@ _NATIONAL_UNITS = {
     "brazilian real": "BRL", "brazilian reais": "BRL", "russian ruble": "RUB",
     "russian rouble": "RUB",
 }  # fmt: skip
+_CODE_OF_UNIT = _NATIONAL_UNITS | _UNITS | _AMBIGUOUS_UNITS
 _HUNDREDTHS = {"cent": "USD", "pence": "GBP", "penny": "GBP"}
 
 _MAGNITUDES = {
@@ -300,7 +301,7 @@ def _unit(name: str) -> tuple[str, Decimal]:
         return "EUR", Decimal("0.01")
     if name in _HUNDREDTHS:
         return _HUNDREDTHS[name], Decimal("0.01")
-    return (_NATIONAL_UNITS | _UNITS | _AMBIGUOUS_UNITS)[name], Decimal(1)
+    return _CODE_OF_UNIT[name], Decimal(1)
 
 
 @lru_cache(maxsize=1000)

@@ -21,8 +21,8 @@ def repair_case(text: str) -> str:
     might be a name and is capitalised. A well-known place in capitals ("TOKYO (Reuters)") is
     capitalised in any sentence.
     """
-    if not (_RUN.search(text) or _PLACE.search(text)):
-        return text
+    if not _RUN.search(text):
+        return _PLACE.sub(_lower_place, text)
     pieces: list[str] = []
     done = 0
     for start, end in sentences(text):
@@ -50,7 +50,7 @@ def is_headline(sentence: str) -> bool:
     return len(words) >= 4 and sum(word[0].isupper() for word in words) >= 0.8 * len(words)
 
 
-_PLACE = re.compile(r"(?<![^\W_])[A-Z]{4,}(?: [A-Z]{3,}){0,2}(?![^\W_])")
+_PLACE = re.compile(r"[A-Z](?<![^\W_][A-Z])[A-Z]{3,}(?: [A-Z]{3,}){0,2}(?![^\W_])")
 
 
 def _lower_place(match: re.Match[str]) -> str:

@@ -83,7 +83,7 @@ _ENTITY = re.compile(
     r"&(?:amp;)*(#\d{1,7};|#\d{2,7}(?!\d)|#x[0-9a-f]{1,6};|[a-z][a-z0-9]{1,31};)", re.I
 )
 
-_BLANKS = re.compile(r"[^\S\n]+")
+_BLANKS = re.compile(r"(?: (?=[^\S\n])|[^\S\n ])[^\S\n]*")  # all but single spaces
 _LINE_END = re.compile(r" ?\n ?")
 _EMPTY_LINES = re.compile(r"\n{3,}")
 _STRAY = re.compile(r"(?<!<)<++(?=\n\n|\Z)|^<++$", re.M)

@@ -162,7 +162,10 @@ def _candidates(text: str) -> list[tuple[int, int, re.Match[str], Resolver]]:
     found = []
     done = [0] * len(_FORMS)
     for word in text_tokens(text):
-        for number in _FORMS_AT[word.key]:
+        forms = _FORMS_AT[word.key]
+        if not forms or text[word.start - 1 : word.start] == "$":  # a sum of money
+            continue
+        for number in forms:
             pattern, resolver, _, ahead = _FORMS[number]
             place = word.start - ahead
             if place < done[number]:

@@ -21,7 +21,8 @@ NOT_NEEDED = ("tok2vec", "tagger", "parser", "attribute_ruler", "lemmatizer", "s
 
 # spaCy's tokenizer takes quadratic time on a run without white space (20,000 brackets: a minute).
 # No word of a news text is that long.
-_UNBROKEN = re.compile(r"\S{120,}")
+_MOST_UNBROKEN = 120
+_UNBROKEN = re.compile(rf"\S{{{_MOST_UNBROKEN},}}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # Where a text may be cut, the best first: a blank line, a line, the end of a sentence, white space.
 _CUTS = (
@@ -63,7 +64,9 @@ class Recognizer:
             batch = pieces[first : first + BATCH]
             recognized = self._ner([chunk for chunk, _ in batch])
             for spans, (_, (number, offset)) in zip(recognized, batch, strict=True):
-                found[number] += [Span(offset + s.start, offset + s.end, s.label) for s in spans]
+                if offset:
+                    spans = [Span(offset + s.start, offset + s.end, s.label) for s in spans]
+                found[number] += spans
         return found
 
 
@@ -91,4 +94,6 @@ def _cut(text: str, start: int, limit: int) -> int:
 
 def _tame(text: str) -> str:
     text = _SURROGATE.sub("\ufffd", text)
+    if max(map(len, text.split()), default=0) < _MOST_UNBROKEN:
+        return text
     return _UNBROKEN.sub(lambda match: " " * len(match[0]), text)

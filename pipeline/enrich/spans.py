@@ -72,7 +72,9 @@ _NO_LAST_NAMES = ROLES | CALENDAR
 _NO_SURNAMES = _NO_LAST_NAMES | _KIND_NOUNS | THING_NOUNS | HEADING_WORDS | TITLES
 _SHOUTED = frozenset({"Yahoo", "Yum"})
 _OWNER = re.compile(r"['’]s\s|(?<=s)['’]\s")
-_QUOTES = frozenset('"“”„«»‹›')
+_NOT_IN_NAMES = frozenset('"“”„«»‹›<>{}=|\\^~`')
+_ALONE_OFFICES = ROLES & DEPARTMENTS
+_BEFORE_OFFICES = OFFICES | {"Minister", "secretary", "minister"}
 _ADMINISTRATION = re.compile(r"\s(?:administration|presidency|White House|cabinet)\b")
 
 
@@ -380,12 +382,10 @@ def is_junk(name: str) -> bool:
     last = words[-1].strip(".,")
     if last in THING_NOUNS or (len(words) == 1 and last in _KIND_NOUNS):
         return True
-    letters = sum(letter.isalpha() for letter in name)
+    letters = sum(map(str.isalpha, name))
     if letters < 2 or letters * 2 < len(name.replace(" ", "")) or len(words) > MAX_WORDS:
         return True
-    if not any(letter.isupper() for letter in name):
-        return True
-    if _QUOTES & set(name) or any(mark in name for mark in "<>{}=|\\^~`"):
+    if not any(map(str.isupper, name)) or not _NOT_IN_NAMES.isdisjoint(name):
         return True
     plain = [word.strip(".,;:'’()") for word in words]
     if all(word in LEGAL_FORMS for word in plain):
@@ -410,14 +410,10 @@ def is_office(page: Page, start: int, end: int) -> bool:
         return True
     if words[last].key in OFFICES:
         return True
-    if first == last and words[first].key in ROLES & DEPARTMENTS and words[first].key != "Labor":
+    if first == last and words[first].key in _ALONE_OFFICES and words[first].key != "Labor":
         return True
     before = [word.key for word in words[max(0, first - 2) : first]]
-    return before[-1:] in (["of"], ["for"]) and before[0] in OFFICES | {
-        "Minister",
-        "secretary",
-        "minister",
-    }
+    return before[-1:] in (["of"], ["for"]) and before[0] in _BEFORE_OFFICES
 
 
 def is_titled(page: Page, start: int) -> bool:

@@ -114,6 +114,7 @@ def _named(text: str, tickers: Sequence[TickerSpan]) -> Iterator[tuple[int, int,
             yield match.start(), match.end(), meant
 
 
+_NOT_IN_SHORT = LEGAL_FORMS | {"&", "and", "etf", "fund"}
 _FIRST_WORD_TOO_COMMON = frozenset(
     ("american", "first", "general", "global", "international", "national", "new", "united")
 )
@@ -123,12 +124,7 @@ def _names(symbol: str) -> Iterator[str]:
     """The forms in which a text may name the company or fund of a symbol."""
     listing = listing_of(symbol)
     words = listing.name.removeprefix("The ").split()
-    while len(words) > 1 and words[-1].lower().strip(".,") in LEGAL_FORMS | {
-        "&",
-        "and",
-        "etf",
-        "fund",
-    }:
+    while len(words) > 1 and words[-1].lower().strip(".,") in _NOT_IN_SHORT:
         words.pop()
     short = " ".join(words).rstrip(",")
     yield from (listing.name, short, *listing.aliases)

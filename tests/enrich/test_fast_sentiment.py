@@ -31,10 +31,6 @@ UNRATED: tuple[list[str], npt.NDArray[np.int8], npt.NDArray[np.float32]] = (
     np.empty((0, 2), np.int8),
     np.zeros((2, 3), np.float32),
 )
-    [],
-    np.empty((0, 2), np.int8),
-    np.zeros((2, 3), np.float32),
-)
 """What weights have without a teacher."""
 
 
