@@ -15,7 +15,7 @@ from pipeline.enrich.sentiment_model import Floats, SentimentModel, softmax
 
 _TOKEN = re.compile(
     r"""
-      https?://\S+ | [$\#@]\w+                    # no words of the text
+      https?://\S+ | [$\#@](?!\d)\w+              # no words of the text
     | [+\-−]?\d+(?:,\d{3})*(?:\.\d+)?%?
     | [^\W\d_](?:[\w&'’-]*\w)?(?:\.\w+)*          # joined as in "better-than-expected", "u.s"
     | [?;,]
@@ -38,6 +38,10 @@ _BEFORE_MOVEMENT = frozenset(
 )
 _ASKS = "is are should what why how can could will would does do did where when who which has"
 _QUESTION_WORDS = frozenset(_ASKS.split())
+# Between a figure and the one before it: "EUR 5 mn from EUR 4 mn", "5, compared with 4".
+_COMPARERS = frozenset(("from", "against", "compared", "versus", "vs"))
+_FIGURE_REACH = 6  # words
+_CURRENCIES = frozenset(("eur", "usd", "gbp"))
 
 # How far, in words, a rule looks, and by what it changes a weight.
 _SUBJECT_REACH, _OBJECT_REACH = 6, 5
@@ -133,7 +137,44 @@ class LexiconModel(SentimentModel):
             for place, word in enumerate(words)
             if word[-1] == "%" and word[0] in "+-−"
         ]
+        if not _COMPARERS.isdisjoint(words):
+            signed += _comparisons(words, hits)
         return sorted(hits + signed) if signed else hits
+
+
+def _comparisons(words: list[str], hits: list[_Hit]) -> Iterator[_Hit]:
+    """Movements that only figures tell: "profit was 3.1 mn, compared with 2.4 mn", "to 5 from 4".
+
+    What says the direction itself ("rose to 5 from 4") is left to its entry.
+    """
+    reached = 0
+    for place, word in enumerate(words):
+        if word not in _COMPARERS:
+            continue
+        later = _figure(words, place - 1, max(reached, place - _FIGURE_REACH) - 1, -1)
+        earlier = _figure(words, place + 1, min(len(words), place + _FIGURE_REACH), 1)
+        if later is None or earlier is None:
+            continue
+        reached = earlier
+        start = max(0, later - _SUBJECT_REACH)
+        if any(start <= hit.start < place and hit.kind in _DIRECTION for hit in hits):
+            continue
+        now, before = _number(words[later]), _number(words[earlier])
+        if now != before:
+            yield _Hit(later, later + 1, "up" if now > before else "down", 1.0)
+
+
+def _figure(words: list[str], first: int, end: int, step: int) -> int | None:
+    """The place of the first number from `first` on; a year is none."""
+    for place in range(first, end, step):
+        word = words[place]
+        if word[0].isdigit() and not (len(word) == 4 and word[:2] in ("19", "20")):
+            return place
+    return None
+
+
+def _number(word: str) -> float:
+    return float(word.rstrip("%").replace(",", ""))
 
 
 def split_words(text: str) -> list[str]:
@@ -203,6 +244,8 @@ def _noun_before(words: list[str], hits: list[_Hit], place: int) -> int | None:
         candidate = hits[other]
         if hits[place].start - candidate.end >= _SUBJECT_REACH or candidate.kind == "contrast":
             return None
+        if words[candidate.start] in _CURRENCIES and words[candidate.end][0].isdigit():
+            continue  # "EUR 3 mn": no exchange rate moves
         if candidate.kind in _NOUN_SIGN:
             return None if ";" in words[candidate.end : hits[place].start] else other
     return None

@@ -289,8 +289,10 @@ class _Reader:
         return not between or not JOINTS.isdisjoint(between)
 
     def _is_source(self, token: int) -> bool:
-        """Whether a name only says where an analyst works: "analysts at A", "A analysts"."""
+        """Whether a name only says where an analyst works, or who was told: "analysts at A"."""
         word = self._sentence.word
+        if word(token - 1) in ("tell", "tells", "told") and word(token + 1) == "that":
+            return True
         return word(token + 1) in WORDS["sources"] or (
             word(token - 1) in ("at", "with", "for", "from") and word(token - 2) in WORDS["sources"]
         )

@@ -76,7 +76,7 @@ def test_score_and_confidence_are_those_of_the_chances() -> None:
 def test_what_makes_numbers_and_symbols_single_is_lost() -> None:
     words = split_words("$QMLB +4.5% to $12.30, -3 of 1,000 and 7% #ipo @desk https://a.example/b")
     assert normalized(words) == [
-        "$", "+0%", "to", "$", "0", ",", "-0", "of", "0", "and", "0%", "#", "@", "https://a.example/b",
+        "$", "+0%", "to", "0", ",", "-0", "of", "0", "and", "0%", "#", "@", "https://a.example/b",
     ]  # fmt: skip
 
 

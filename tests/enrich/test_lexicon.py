@@ -137,3 +137,24 @@ def _assert_fits(text: str) -> None:
         assert sentiment.score > 0
     if sentiment.label == "negative":
         assert sentiment.score < 0
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("Operating profit was EUR 3.1 mn, compared with EUR 2.4 mn a year earlier.", "positive"),
+        ("Operating profit was EUR 2.4 mn, compared with EUR 3.1 mn a year earlier.", "negative"),
+        ("Net loss was EUR 3.1 mn, compared with EUR 2.4 mn a year earlier.", "negative"),
+        ("Net loss was EUR 2.4 mn against EUR 3.1 mn.", "positive"),
+        ("Sales totalled $1,200 million in 2019, against $900 million in 2018.", "positive"),
+        ("Net loss narrowed to EUR 0.8 mn from EUR 4.1 mn.", "positive"),
+    ],
+)
+def test_figures_that_are_compared_tell_a_direction(text: str, label: str) -> None:
+    assert MODEL.score([text])[0].label == label
+
+
+def test_equal_figures_and_years_tell_none() -> None:
+    plain = MODEL.evidence("Sales totalled 900 million.")
+    assert MODEL.evidence("Sales totalled 900 million, against 900 million.") == plain
+    assert MODEL.evidence("Sales totalled 900 million, compared with 2018.") == plain
