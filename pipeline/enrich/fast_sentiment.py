@@ -171,7 +171,7 @@ class FastModel(SentimentModel):
         name: of the model with these weights, for an article's provenance.
     """
 
-    def __init__(self, weights: Weights | None = None, name: str = "fast-1") -> None:
+    def __init__(self, weights: Weights | None = None, name: str = "fast-2") -> None:
         self.name = name
         self._weights = weights or read_weights(_shipped())
         self._terms = Terms(self._weights.words, self._weights.pairs)

@@ -86,7 +86,7 @@ def test_a_target_has_its_clause_or_its_role() -> None:
     }
     assert of["Nvidia"].value.startswith("Nvidia: positive")
     assert of["Intel"].value.startswith("Intel: negative")
-    assert of["Nvidia"].by != "fast-1" or "Intel" not in of["Nvidia"].words[0]
+    assert of["Nvidia"].by != "fast-2" or "Intel" not in of["Nvidia"].words[0]
 
 
 def test_the_telling_words_are_those_that_make_the_score() -> None:
