@@ -229,10 +229,14 @@ def _add_first_named(page: Page) -> None:
             found is not None
             and found.type == "person"
             and " " in found.name
-            and page.is_free(found.start, found.end)
             and page.stands_alone(page.word_at(found.start), page.word_at(found.end) - 1)
         ):
-            page.add(found)
+            inside = page.inside(found.start, found.end)
+            if all(other.type == "person" and other.end == found.end for other in inside):
+                for other in inside:
+                    page.remove(other)
+                if page.is_free(found.start, found.end):
+                    page.add(found)
 
 
 def _add_known(page: Page) -> None:
