@@ -28,7 +28,8 @@ _REACH = 8
 _CONNECTORS = frozenset({"of", "and", "for", "the", "&"})
 _ROMANCE = PARTICLES | {"das", "des", "e", "et"}
 _FIRM = re.compile(
-    r"(?<![\w&.-])(?<![&,] )[A-Z][\w’'-]+, (?:[A-Z][\w’'-]+, ){0,3}[A-Z][\w’'-]+,? & [A-Z][\w’'-]+"
+    r"(?<![\w&.’'-])(?<![&,] )[A-Z][\w’'-]+, (?:[A-Z][\w’'-]+, ){0,3}"
+    r"[A-Z][\w’'-]+,? & [A-Z][\w’'-]+"
 )
 _OF_THE_US = re.compile(r"^(?:US|U\.S\.) ")
 _IN_FUNDS = FUND_WORDS | SPONSORS
@@ -80,9 +81,9 @@ def add_companies(page: Page) -> None:
         first = _firm_start(page, _left(page, index, connectors=True), index)
         start, end = page.words[first].start, word.end
         for found in page.inside(page.words[index - 1].start, end):
-            if found.type == "organization" and (
-                found.start < start or not _may_begin(page, first, found.start)
-            ):
+            if found.type != "organization" or page.word_at(found.start) < index - 2 * _REACH:
+                continue
+            if found.start < start or not _may_begin(page, first, found.start):
                 start = found.start
         if first == index or page.is_hidden(start, end):
             continue

@@ -53,6 +53,8 @@ _PERSON_TITLE = re.compile(r"(?:Mr|Mrs|Ms|Dr|Sen|Rep|Gov|Prof)\b\.?\s")
 _PARTICLES = re.compile(
     r"(?: (?:von|van|der|den|de|del|della|di|da|dos|du|la|le|al|bin|ibn|ter|ten))+ [A-Z][^\W\d_]+"
 )
+# "Bernard L. Madoff", of which a recogniser may see only the first name.
+_INITIAL = re.compile(r" (?:[A-Z]\. ?){1,2}[A-Z][^\W\d_]+")
 _HYPHENATED = re.compile(r"(?:-[A-Z][^\W\d_]+)+")
 # Particles that may begin a bare surname: "Van den Broek said".
 _LEADING = PARTICLES - {"du", "ibn", "la", "le", "y"}
@@ -308,6 +310,8 @@ def _whole_person(page: Page, start: int, end: int) -> tuple[int, int]:
             break
         first -= 1
         start = page.words[first].start
+    if prose[start:end] in GIVEN_NAMES and (match := _INITIAL.match(prose, end)):
+        end = match.end()
     words = prose[start:end].split()
     last = page.word_before(end)
     while last is not None and last + 1 < len(page.words) and len(words) < 4:

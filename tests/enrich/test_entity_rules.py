@@ -168,3 +168,10 @@ def test_no_text_and_no_spans_raise_and_offsets_fit(
     assert all(fields[field][start:end] == text for field, start, end, text in mentions)
     for left, right in itertools.pairwise(mentions):
         assert left[0] != right[0] or left[2] <= right[1]
+
+
+@pytest.mark.parametrize("piece", ["Inc. ", "Ab & Co. ", "Ann Lee and ", "By Ann Lee, ", "Ab, "])
+def test_a_name_does_not_grow_with_the_text(piece: str) -> None:
+    text = piece * 400
+    entities = find_entities({"text": text}, {"text": []}, {}, (), lambda _: None)
+    assert all(len(mention.text) < 200 for entity in entities for mention in entity.mentions)
