@@ -74,6 +74,8 @@ class FastTokenizer:
         self._firsts = {first for first, _ in self._pairs}
         self._seconds = {second for _, second in self._pairs}
         self._plain = _plain(nlp)
+        own: Any = nlp.tokenizer
+        self._special = frozenset(own.rules)
         self._stretches: dict[str, _Stretch] = {}
         self._words: dict[bytes, int] = {}
         self.attributes = np.empty((1024, len(attributes)), np.uint64)
@@ -128,7 +130,8 @@ class FastTokenizer:
 
     def _stretch(self, run: str) -> _Stretch:
         doc = self._nlp.tokenizer(run)
-        plain = self._plain(run)
+        # What is one token, and no special case, is one without special cases too.
+        plain = doc if len(doc) == 1 and run not in self._special else self._plain(run)
         first = {doc[0].text, plain[0].text} & self._seconds
         last = {doc[-1].text, plain[-1].text} & self._firsts
         return _Stretch(self._tokens(doc), tuple(first), tuple(last))
