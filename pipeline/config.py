@@ -31,7 +31,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         max_body_bytes: the largest title and body together, in bytes of UTF-8.
         retention_days: how long records of topics that are kept by time stay, in days.
         profiles: a TOML file of source profiles that is added to the shipped one.
-        sentiment: the model of sentiment: fast, lexicon, or a file of `newsloom train sentiment`.
+        sentiment: the model of sentiment: fast, accurate, lexicon, or a file that `newsloom train
+            sentiment` wrote.
         partitions: into how many partitions `setup` divides each topic of Kafka: the most workers
             that can share the work.
         replication: on how many brokers `setup` puts each record.
