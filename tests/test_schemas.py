@@ -28,7 +28,9 @@ from pipeline.index.elasticsearch import ElasticsearchIndex
 from pipeline.index.elasticsearch.document import encode as encode_document
 from pipeline.index.elasticsearch.setup import setup_index
 from pipeline.index.elasticsearch.writer import ElasticsearchWriter
-from pipeline.index.tantivy import TantivyIndex, TantivyWriter, following, point_to
+from pipeline.index.tantivy import TantivyIndex
+from pipeline.index.tantivy.folder import following, point_to
+from pipeline.index.tantivy.writer import TantivyWriter
 from pipeline.log import Message
 from pipeline.log.dead import RETRIED, bury, letters, retry
 from pipeline.log.kafka_topics import ALL_TOPICS, CONTRIBUTIONS, LATEST, setup_topics

@@ -16,7 +16,8 @@ from pipeline.index.elasticsearch import ElasticsearchIndex
 from pipeline.index.elasticsearch.setup import setup_index
 from pipeline.index.elasticsearch.writer import ElasticsearchWriter
 from pipeline.index.query import MAX_RESULTS, Query
-from pipeline.index.tantivy import TantivyIndex, open_writer
+from pipeline.index.tantivy import TantivyIndex
+from pipeline.index.tantivy.writer import open_writer
 from tests.conftest import enriched
 from tests.servers.indices import FreshAlias
 

@@ -11,15 +11,9 @@ import pytest
 from pipeline.errors import ConfigurationError, IndexDamaged, InUse
 from pipeline.index.batching import Batcher
 from pipeline.index.query import Query
-from pipeline.index.tantivy import (
-    TantivyIndex,
-    TantivyWriter,
-    current,
-    following,
-    open_writer,
-    point_to,
-    remove_older,
-)
+from pipeline.index.tantivy import TantivyIndex
+from pipeline.index.tantivy.folder import current, following, point_to, remove_older
+from pipeline.index.tantivy.writer import TantivyWriter, open_writer
 from tests.conftest import enriched
 
 
