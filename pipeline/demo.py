@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,7 @@ def _stages(settings: Settings, index: Index, service: Service, rejected: list[R
     return table
 
 
-def _tickers(articles: list[EnrichedArticle]) -> Table:
+def _tickers(articles: Sequence[EnrichedArticle]) -> Table:
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     for column in ("ticker", "name", "stated sentiment", "message volume", "published"):
         table.add_column(column)
@@ -128,7 +129,7 @@ def _tickers(articles: list[EnrichedArticle]) -> Table:
     return table
 
 
-def _record(articles: list[EnrichedArticle]) -> Syntax | Text:
+def _record(articles: Sequence[EnrichedArticle]) -> Syntax | Text:
     """One record, without the long lists, as a subscriber reads it."""
     article = max(articles, key=lambda article: len(article.ticker_sentiments))
     record = msgspec.to_builtins(article)

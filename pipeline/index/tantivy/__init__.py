@@ -11,14 +11,15 @@ from typing import Any
 import msgspec
 import tantivy
 
-from pipeline.article import EnrichedArticle, milliseconds
+from pipeline.article import milliseconds
 from pipeline.errors import IndexDamaged
 from pipeline.index import Bucket, FacetValue, Histogram, Hit, SearchResult, histogram
 from pipeline.index.aggregations import by_time, terms, trend_answer, trend_request, values
-from pipeline.index.document import SUGGESTION_MARK
+from pipeline.index.document import SUGGESTION_MARK, Document
 from pipeline.index.highlight import highlight
 from pipeline.index.query import (
     FACETS,
+    MAX_RESULTS,
     NAME_FACETS,
     TITLE_BOOST,
     Query,
@@ -35,7 +36,7 @@ from pipeline.trends import Trend, Window
 
 _Clause = tuple[tantivy.Occur, tantivy.Query]
 
-_decoder = msgspec.json.Decoder(EnrichedArticle)
+_decoder = msgspec.json.Decoder(Document)
 
 
 class TantivyIndex:
@@ -96,7 +97,7 @@ class TantivyIndex:
             next=page_after(offset, len(hits), total),
         )
 
-    def get(self, article_id: str) -> EnrichedArticle | None:
+    def get(self, article_id: str) -> Document | None:
         """See `Index.get`."""
         self._follow()
         with errors_named(self._folder):
@@ -202,24 +203,67 @@ class TantivyIndex:
             "order_by_field": "order",
             "order": tantivy.Order.Asc if query.sort == "oldest" else tantivy.Order.Desc,
         }
-        found = self._searcher.search(
-            everything, max(size, 1), offset=offset, **({} if ranked else by_date)
-        )
+        order = {} if ranked else by_date
+        if query.collapse:
+            total, shown = self._one_of_each(everything, offset, size, order)
+        else:
+            found = self._searcher.search(everything, max(size, 1), offset=offset, **order)
+            total, shown = found.count, found.hits[:size]  # type: ignore[attr-defined]
         hits = []
-        for score, address in found.hits[:size]:
+        for score, address in shown:
             article = self._article(address)
             fields = {"title": article.title, "text": article.text}
             hits.append(
                 Hit(
                     id=article.id,
                     score=score if ranked else None,
+                    duplicates=self._left_out(everything, article) if query.collapse else None,
                     highlights=highlight(text, fields),
                     article=article,
                 )
             )
-        return found.count, hits  # type: ignore[attr-defined]
+        return total, hits
 
-    def _article(self, address: tantivy.DocAddress) -> EnrichedArticle:
+    def _one_of_each(
+        self, everything: tantivy.Query, offset: int, size: int, order: Mapping[str, Any]
+    ) -> tuple[int, Sequence[tuple[Any, tantivy.DocAddress]]]:
+        """How many groups of near-duplicates there are, and the first hit of those of a page.
+
+        Hits are looked at from the first one on, four times as many each time, until there is one
+        of each group up to the end of the page.
+        """
+        end = offset + size
+        looked = max(end, 1)
+        while True:
+            found = self._searcher.search(everything, looked, **order)
+            addresses = [address for _, address in found.hits]
+            groups = self._searcher.fast_field_values("group", addresses)
+            first: dict[float | None, int] = {}
+            for place, group in enumerate(groups):
+                first.setdefault(group, place)
+            is_all = len(found.hits) == found.count  # type: ignore[attr-defined]
+            if is_all or len(first) >= end:
+                break
+            looked *= 4
+        total = len(first) if is_all else self._groups(everything)
+        return total, [found.hits[place] for place in list(first.values())[offset:end]]
+
+    def _groups(self, everything: tantivy.Query) -> int:
+        """How many groups of near-duplicates there are; estimated where it is over MAX_RESULTS."""
+        counted = {"groups": {"terms": {"field": "group", "size": MAX_RESULTS + 1}}}
+        found = len(self._searcher.aggregate(everything, counted)["groups"]["buckets"])
+        if found <= MAX_RESULTS:
+            return found
+        return max(found, round(self._searcher.cardinality(everything, "group")))
+
+    def _left_out(self, everything: tantivy.Query, article: Document) -> int:
+        """How many more of an article's near-duplicates there are."""
+        head = article.duplicate_of or article.id
+        group = _any([self._any_of("id", [head]), self._any_of("duplicate_of", [head])])
+        must = tantivy.Occur.Must
+        return self._total(tantivy.Query.boolean_query([(must, everything), (must, group)])) - 1
+
+    def _article(self, address: tantivy.DocAddress) -> Document:
         stored = self._searcher.doc(address).get_first("article")
         assert stored is not None
         return _decoder.decode(stored)

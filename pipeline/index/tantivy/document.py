@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import msgspec
 import tantivy
 
 from pipeline.article import EnrichedArticle, milliseconds
 from pipeline.index.analysis import ANALYZER, prepare
-from pipeline.index.document import facets, id_hash, order, suggestions
+from pipeline.index.document import encode, facets, id_hash, order, suggestions
 from pipeline.index.query import FACETS
-
-_encoder = msgspec.json.Encoder()
 
 
 def schema() -> tantivy.Schema:
@@ -23,6 +20,10 @@ def schema() -> tantivy.Schema:
         builder.add_text_field(field, tokenizer_name="raw", index_option="basic", fast=True)
     # Names in lower case with the name as it is behind it: what suggestions look up.
     builder.add_text_field("names", tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("signature", tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("duplicate_of", tokenizer_name="raw", index_option="basic")
+    # The hash of the id of its group's head, which may be its own: the same for all of a group.
+    builder.add_integer_field("group", fast=True)
     for field in ("revision", "id_hash", "order", "published"):
         builder.add_integer_field(field, fast=True, indexed=field == "published")
     builder.add_float_field("score", fast=True)
@@ -31,16 +32,21 @@ def schema() -> tantivy.Schema:
     return builder.build()
 
 
-def document_of(article: EnrichedArticle) -> tantivy.Document:
+def document_of(article: EnrichedArticle, duplicate_of: str | None) -> tantivy.Document:
     """The document of an article; of a withdrawn one only that it is."""
     document = tantivy.Document()
     document.add_text("id", article.id)
     document.add_integer("revision", article.revision)
     document.add_integer("id_hash", id_hash(article.id))
     document.add_boolean("withdrawn", article.withdrawn)
-    document.add_bytes("article", _encoder.encode(article))
+    document.add_bytes("article", encode(article, {"duplicate_of": duplicate_of}))
     if article.withdrawn:
         return document
+    for hashed in article.signature:
+        document.add_text("signature", hashed)
+    if duplicate_of:
+        document.add_text("duplicate_of", duplicate_of)
+    document.add_integer("group", id_hash(duplicate_of or article.id))
     if article.title:
         document.add_text("title", prepare(article.title))
     document.add_text("text", prepare(article.text))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import tantivy
@@ -11,6 +11,7 @@ from pipeline.article import EnrichedArticle
 from pipeline.errors import ConfigurationError, IndexDamaged
 from pipeline.index import Refusal
 from pipeline.index.document import id_hash
+from pipeline.index.duplicates import Copy, copy_of, relink
 from pipeline.index.tantivy.document import document_of, schema
 from pipeline.index.tantivy.folder import (
     current,
@@ -20,6 +21,7 @@ from pipeline.index.tantivy.folder import (
     open_folder,
     point_to,
 )
+from pipeline.index.tantivy.shelf import TantivyShelf
 
 HEAP_BYTES = 96_000_000
 """Memory for documents that are not yet in a segment."""
@@ -43,7 +45,7 @@ class TantivyWriter:
             self._schema = self._index.schema
             self._writer: tantivy.IndexWriter | None = self._index.writer(HEAP_BYTES, 1)
         self._path = path
-        self._uncommitted: dict[str, int] = {}
+        self._shelf = TantivyShelf(self._schema)
         self._refresh()
 
     def add(self, articles: Sequence[EnrichedArticle]) -> Sequence[Refusal]:
@@ -54,24 +56,55 @@ class TantivyWriter:
             if article.id not in latest or latest[article.id].revision < article.revision:
                 latest[article.id] = article
         with errors_named(self._path):
-            known = self._revisions(list(latest)) | {
-                key: self._uncommitted[key] for key in latest if key in self._uncommitted
-            }
-            for key, article in latest.items():
-                if key in known:
-                    if known[key] >= article.revision:
-                        continue
-                    self._writer.delete_documents_by_term("id", key)
-                self._writer.add_document(document_of(article))
-                self._uncommitted[key] = article.revision
+            known = self._revisions(list(latest))
+            for key in latest:
+                if (revision := self._shelf.revision(key)) is not None:
+                    known[key] = revision
+            newer = [
+                article
+                for key, article in latest.items()
+                if key not in known or known[key] < article.revision
+            ]
+            before = [article.id for article in newer if article.id in known]
+            self._write(newer, {copy.id: copy for copy in self._shelf.copies(before)})
         return ()
+
+    def _write(self, newer: Sequence[EnrichedArticle], before: Mapping[str, Copy]) -> None:
+        """Writes articles, and anew those others whose links change with them."""
+        changed: dict[str, Copy] = {}
+        links: dict[str, str | None] = {}
+        for article in newer:
+            copy, old = copy_of(article), before.get(article.id)
+            if old is None or not old.is_same(copy):
+                changed[article.id] = copy
+            links[article.id] = old.duplicate_of if old and article.id not in changed else None
+            self._shelf.write(article, links[article.id])
+        others = relink(
+            self._shelf, changed, {old.group for key, old in before.items() if key in changed}
+        )
+        links |= others
+        rewritten = self._shelf.articles(others.keys() - {article.id for article in newer})
+        self._put(newer, links, before.keys())
+        self._put(list(rewritten), links, others.keys())
+
+    def _put(
+        self,
+        articles: Sequence[EnrichedArticle],
+        links: Mapping[str, str | None],
+        known: Collection[str],
+    ) -> None:
+        assert self._writer is not None
+        for article in articles:
+            if article.id in known:
+                self._writer.delete_documents_by_term("id", article.id)
+            self._writer.add_document(document_of(article, links[article.id]))
+            self._shelf.write(article, links[article.id])
 
     def commit(self) -> None:
         """See `IndexWriter.commit`."""
         assert self._writer is not None
         with errors_named(self._path):
             self._writer.commit()
-            self._uncommitted.clear()
             self._refresh()
 
     def close(self) -> None:
@@ -84,6 +117,7 @@ class TantivyWriter:
     def _refresh(self) -> None:
         self._index.reload()
         self._searcher = self._index.searcher()
+        self._shelf.show(self._searcher)
 
     def _revisions(self, ids: Sequence[str]) -> dict[str, int]:
         """The revisions of those ids that the index has."""
