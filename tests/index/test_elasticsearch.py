@@ -17,12 +17,12 @@ from pipeline.config import Settings
 from pipeline.errors import ConfigurationError, IndexUnavailable
 from pipeline.index import open_index
 from pipeline.index.batching import Batcher
-from pipeline.index.elasticsearch import ElasticsearchIndex, writer
+from pipeline.index.elasticsearch import ElasticsearchIndex, bulk
 from pipeline.index.elasticsearch.client import connect
 from pipeline.index.elasticsearch.setup import setup_index, template
 from pipeline.index.elasticsearch.writer import ElasticsearchWriter
 from pipeline.index.query import Query
-from tests.conftest import ROOT, enriched
+from tests.conftest import ROOT, as_published, enriched
 from tests.servers.elasticsearch import PASSWORD, ElasticsearchNode
 from tests.servers.indices import FreshAlias
 from tests.servers.processes import free_ports
@@ -109,7 +109,7 @@ def test_a_refused_document_is_named_by_its_position_and_all_others_are_taken(
 
 def test_what_no_server_can_take_is_refused_without_asking(alias: FreshAlias, proxy: Proxy) -> None:
     batch = [
-        enriched("large", text="x" * (writer.MAX_REQUEST_BYTES + 1)),
+        enriched("large", text="x" * (bulk.MAX_REQUEST_BYTES + 1)),
         enriched(""),
         enriched("é" * 257),
         enriched("a", revision=-1),
@@ -150,7 +150,9 @@ def test_strange_articles_are_taken_and_come_back_as_they_were(
     assert not own.add([article])
     own.close()
     assert indexed(alias) == {"a"}
-    assert ElasticsearchIndex(*alias).get("a") == article
+    found = ElasticsearchIndex(*alias).get("a")
+    assert found is not None
+    assert as_published(found) == article
 
 
 def test_metadata_makes_no_fields(alias: FreshAlias) -> None:
