@@ -21,7 +21,7 @@ ARTICLES_ENRICHED = "newsloom.articles.enriched"
 ARTICLES_DEAD = "newsloom.articles.dead"
 TICKER_TRENDS = "newsloom.tickers.trends"
 
-ENRICHMENT_GENERATION = 2
+ENRICHMENT_GENERATION = 3
 """Raised, up to 999, when a release gives other labels: its documents then replace older ones."""
 
 MAX_RECORD_BYTES = 8_000_000

@@ -24,6 +24,7 @@ from pipeline.article import (
 )
 from pipeline.config import Settings
 from pipeline.index import Index, open_index
+from pipeline.index.document import Document
 from pipeline.index.query import Query
 from pipeline.local import Service
 from pipeline.log import open_log
@@ -129,10 +130,11 @@ def _tickers(articles: Sequence[EnrichedArticle]) -> Table:
     return table
 
 
-def _record(articles: Sequence[EnrichedArticle]) -> Syntax | Text:
+def _record(articles: Sequence[Document]) -> Syntax | Text:
     """One record, without the long lists, as a subscriber reads it."""
     article = max(articles, key=lambda article: len(article.ticker_sentiments))
     record = msgspec.to_builtins(article)
+    record.pop("duplicate_of")  # the sink has set it
     for field in ("text", "summary"):
         record[field] = record[field][:80] + "…"
     record["signature"] = _shortened(record["signature"])
