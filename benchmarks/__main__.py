@@ -6,10 +6,10 @@ with a word, where these can't be had.
 
 from collections.abc import Callable
 
-from benchmarks import enrichment, kafka, pipeline, sink, storage
+from benchmarks import duplicates, enrichment, kafka, pipeline, sink, storage
 from tests.servers.processes import Missing
 
-ALONE: list[Callable[[], None]] = [enrichment.main, storage.main]
+ALONE: list[Callable[[], None]] = [enrichment.main, storage.main, duplicates.main]
 WITH_SERVERS: list[Callable[[], None]] = [kafka.main, sink.main, pipeline.main]
 
 for run in ALONE:
