@@ -111,7 +111,7 @@ def versions(draw: st.DrawFn) -> dict[str, tuple[Copy, str]]:
     return batch
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(versions(), max_size=8))
 def test_after_any_changes_links_are_those_that_the_articles_alone_give(
     batches: list[dict[str, tuple[Copy, str]]],
@@ -125,7 +125,7 @@ def test_after_any_changes_links_are_those_that_the_articles_alone_give(
         assert links == by_hand(articles)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(versions(), versions(), st.data())
 def test_whatever_is_written_of_a_group_is_put_right_when_it_is_walked(
     one: dict[str, tuple[Copy, str]], other: dict[str, tuple[Copy, str]], data: st.DataObject

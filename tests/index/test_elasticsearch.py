@@ -493,6 +493,20 @@ def test_setting_up_refuses_a_mapping_that_only_a_new_index_can_have(
         setup_index(*fresh_alias)
 
 
+def test_an_index_without_links_of_near_duplicates_has_to_be_made_anew(
+    fresh_alias: FreshAlias,
+) -> None:
+    # Its documents would be of no group, and all of them one where one of each is shown.
+    client, name = fresh_alias
+    mappings = template(name)["template"]["mappings"]
+    for field in ("duplicate_of", "duplicate_group"):
+        del mappings["properties"][field]
+    mappings["properties"]["signature"] = {"type": "keyword", "ignore_above": 8191}
+    client.indices.create(index=f"{name}-000001", aliases={name: {}}, mappings=mappings)
+    with pytest.raises(ConfigurationError, match=r"signature.*newsloom reindex"):
+        setup_index(*fresh_alias)
+
+
 def test_setting_up_gives_an_index_its_alias_back(alias: FreshAlias) -> None:
     client, name = alias
     client.indices.delete_alias(index=f"{name}-000001", name=name)

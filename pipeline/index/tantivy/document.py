@@ -37,7 +37,8 @@ def document_of(article: EnrichedArticle, duplicate_of: str | None) -> tantivy.D
     document = tantivy.Document()
     document.add_text("id", article.id)
     document.add_integer("revision", article.revision)
-    document.add_integer("id_hash", id_hash(article.id))
+    own = id_hash(article.id)
+    document.add_integer("id_hash", own)
     document.add_boolean("withdrawn", article.withdrawn)
     document.add_bytes("article", encode(article, {"duplicate_of": duplicate_of}))
     if article.withdrawn:
@@ -46,7 +47,7 @@ def document_of(article: EnrichedArticle, duplicate_of: str | None) -> tantivy.D
         document.add_text("signature", hashed)
     if duplicate_of:
         document.add_text("duplicate_of", duplicate_of)
-    document.add_integer("group", id_hash(duplicate_of or article.id))
+    document.add_integer("group", id_hash(duplicate_of) if duplicate_of else own)
     if article.title:
         document.add_text("title", prepare(article.title))
     document.add_text("text", prepare(article.text))

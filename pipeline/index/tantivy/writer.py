@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import tantivy
@@ -71,6 +71,7 @@ class TantivyWriter:
 
     def _write(self, newer: Sequence[EnrichedArticle], before: Mapping[str, Copy]) -> None:
         """Writes articles, and anew those others whose links change with them."""
+        assert self._writer is not None
         changed: dict[str, Copy] = {}
         links: dict[str, str | None] = {}
         for article in newer:
@@ -79,26 +80,16 @@ class TantivyWriter:
                 changed[article.id] = copy
             links[article.id] = old.duplicate_of if old and article.id not in changed else None
             self._shelf.write(article, links[article.id])
-        others = relink(
-            self._shelf, changed, {old.group for key, old in before.items() if key in changed}
-        )
-        links |= others
-        rewritten = self._shelf.articles(others.keys() - {article.id for article in newer})
-        self._put(newer, links, before.keys())
-        self._put(list(rewritten), links, others.keys())
-
-    def _put(
-        self,
-        articles: Sequence[EnrichedArticle],
-        links: Mapping[str, str | None],
-        known: Collection[str],
-    ) -> None:
-        assert self._writer is not None
-        for article in articles:
-            if article.id in known:
+        left = {old.group for key, old in before.items() if key in changed}
+        others = relink(self._shelf, changed, left)
+        rewritten = self._shelf.articles(others.keys() - links.keys())
+        for article in [*newer, *rewritten]:
+            link = others.get(article.id, links.get(article.id))
+            if article.id in before or article.id not in links:
                 self._writer.delete_documents_by_term("id", article.id)
-            self._writer.add_document(document_of(article, links[article.id]))
-            self._shelf.write(article, links[article.id])
+            self._writer.add_document(document_of(article, link))
+            if article.id in others:
+                self._shelf.write(article, link)
 
     def commit(self) -> None:
         """See `IndexWriter.commit`."""
