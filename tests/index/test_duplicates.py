@@ -178,3 +178,37 @@ def test_articles_alike_that_are_no_near_duplicates_are_not_linked() -> None:
         for name, edition in (("a", 0), ("b", 6))
     }
     assert shelf.put(batch) == {}
+
+
+def test_a_link_to_a_group_in_which_an_article_has_no_neighbour_is_not_believed() -> None:
+    # As when the neighbour that led there has left the group in the same moment.
+    shelf = Memory()
+    shelf.put(wire(3))
+    other = text(1, 0)
+    shelf.wording["stray"] = other
+    shelf.found["stray"] = stray = Copy("stray", DAY, None, ("2", other), "00000")
+    assert relink(shelf, {"stray": stray}) == {"stray": None}
+
+
+def test_a_group_whose_head_is_none_any_more_is_not_believed() -> None:
+    # As when another writer has begun to give the group another head.
+    shelf = Memory()
+    shelf.put(wire(4))
+    head = shelf.found["00000"]
+    shelf.found["00000"] = Copy(head.id, DAY + timedelta(days=1), None, head.signature, "00001")
+    copy, wording = wire(1, 4)["00004"]
+    shelf.wording[copy.id] = wording
+    assert relink(shelf, {copy.id: copy}) == {
+        "00001": None, "00002": "00001", "00003": "00001", "00004": "00001"
+    }  # fmt: skip
+
+
+def test_a_group_whose_head_is_gone_gets_another() -> None:
+    shelf = Memory()
+    shelf.put(wire(4))
+    del shelf.found["00000"]
+    copy, wording = wire(1, 4)["00004"]
+    shelf.wording[copy.id] = wording
+    assert relink(shelf, {copy.id: copy}) == {
+        "00001": None, "00002": "00001", "00003": "00001", "00004": "00001"
+    }  # fmt: skip

@@ -10,11 +10,13 @@ from itertools import count
 import pytest
 
 from pipeline.article import EnrichedArticle
+from pipeline.index import Refusal
 from pipeline.index.elasticsearch import ElasticsearchIndex
 from pipeline.index.elasticsearch.bulk import Requests
 from pipeline.index.elasticsearch.setup import setup_index
 from pipeline.index.elasticsearch.writer import ElasticsearchWriter
 from tests.contract.test_duplicates import day
+from tests.faults.test_kills import wait_for
 from tests.servers.indices import FreshAlias
 from tests.stories import article, by_hand, links, wordings
 
@@ -166,28 +168,39 @@ def together(alias: FreshAlias, shares: Sequence[Sequence[Sequence[EnrichedArtic
 
 
 def test_versions_of_an_article_that_come_at_once_are_written_one_after_the_other(
-    alias: FreshAlias,
+    alias: FreshAlias, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one, two, three, _ = wordings("a")
+    # The second has to see in which group the first is, before it takes its place.
     own = ElasticsearchWriter(*alias)
-    for attempt in range(5):
-        names = [f"{attempt}-{n}" for n in range(3)]
-        assert not own.add([version(names[0], one, 1), version(names[2], three, 3)])
-        batches = [
-            [version(names[1], two, 2)],
-            [version(names[1], wordings(f"other{attempt}")[0], 2, revision=2)],
-        ]
-        threads = [threading.Thread(target=own.add, args=(batch,)) for batch in batches]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(60)
-        found = links(ElasticsearchIndex(*alias))
-        assert found[names[1]] is None
-    assert found == {
-        name: None if name in ("0-0", "0-2") or name.endswith("-1") else f"0-{name[-1]}"
-        for name in found
-    }
+    said: list[tuple[str, int]] = []
+    first_is_in, go_on = threading.Event(), threading.Event()
+    real = ElasticsearchWriter._add
+
+    def add(writer: ElasticsearchWriter, articles: Sequence[EnrichedArticle]) -> list[Refusal]:
+        said.append(("begins", articles[0].revision))
+        if articles[0].revision == 1:
+            first_is_in.set()
+            assert go_on.wait(60)
+        refused = real(writer, articles)
+        said.append(("ends", articles[0].revision))
+        return refused
+
+    monkeypatch.setattr(ElasticsearchWriter, "_add", add)
+    threads = [
+        threading.Thread(target=own.add, args=([version("a", wordings("a")[0], 1, revision)],))
+        for revision in (1, 2)
+    ]
+    threads[0].start()
+    assert first_is_in.wait(60)
+    threads[1].start()
+    wait_for(lambda: own._free._waiters)  # type: ignore[attr-defined]
+    assert not own.add([version("b", wordings("b")[0], 1, revision=3)])
+    go_on.set()
+    for thread in threads:
+        thread.join(60)
+    assert said == [
+        ("begins", 1), ("begins", 3), ("ends", 3), ("ends", 1), ("begins", 2), ("ends", 2)
+    ]  # fmt: skip
 
 
 def test_a_link_does_not_change_the_version_of_a_document(alias: FreshAlias) -> None:
