@@ -6,10 +6,16 @@ with a word, where these can't be had.
 
 from collections.abc import Callable
 
-from benchmarks import enrichment, kafka, pipeline, sink, storage, targets, topics
+from benchmarks import duplicates, enrichment, kafka, pipeline, sink, storage, targets, topics
 from tests.servers.processes import Missing
 
-ALONE: list[Callable[[], None]] = [targets.main, topics.main, enrichment.main, storage.main]
+ALONE: list[Callable[[], None]] = [
+    targets.main,
+    topics.main,
+    enrichment.main,
+    storage.main,
+    duplicates.main,
+]
 WITH_SERVERS: list[Callable[[], None]] = [kafka.main, sink.main, pipeline.main]
 
 for run in ALONE:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from pipeline.article import EnrichedArticle, Provenance, Sentiment
+from pipeline.enrich.signature import signature
 from pipeline.sources.generator import generate
 
 _SYMBOL = re.compile(r"\((?:\w+: ?)?([A-Z]{2,5})\)")
@@ -37,5 +38,6 @@ def enriched(count: int, seed: int = 0) -> Iterator[EnrichedArticle]:
             places=sorted(set(_PLACE.findall(article.body))),
             symbols=symbols,
             ticker_sentiments=[f"{symbol}:bullish" for symbol in symbols],
+            signature=signature(article.body),
             provenance=Provenance(pipeline="0", models={}),
         )

@@ -24,7 +24,8 @@ from pipeline.errors import Rejected
 from pipeline.index import SearchResult
 from pipeline.index.batching import Batcher
 from pipeline.index.query import Query
-from pipeline.index.tantivy import TantivyIndex, open_writer
+from pipeline.index.tantivy import TantivyIndex
+from pipeline.index.tantivy.writer import open_writer
 from pipeline.log import Message, Record
 from pipeline.log.sqlite import SqliteLog
 from pipeline.producer import ProduceCounts, Producer

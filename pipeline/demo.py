@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from pipeline.article import (
 )
 from pipeline.config import Settings
 from pipeline.index import Index, open_index
+from pipeline.index.document import Document
 from pipeline.index.query import Query
 from pipeline.local import Service
 from pipeline.log import open_log
@@ -107,7 +109,7 @@ def _stages(settings: Settings, index: Index, service: Service, rejected: list[R
     return table
 
 
-def _tickers(articles: list[EnrichedArticle]) -> Table:
+def _tickers(articles: Sequence[EnrichedArticle]) -> Table:
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     for column in ("ticker", "name", "stated sentiment", "message volume", "published"):
         table.add_column(column)
@@ -128,10 +130,11 @@ def _tickers(articles: list[EnrichedArticle]) -> Table:
     return table
 
 
-def _record(articles: list[EnrichedArticle]) -> Syntax | Text:
+def _record(articles: Sequence[Document]) -> Syntax | Text:
     """One record, without the long lists, as a subscriber reads it."""
     article = max(articles, key=lambda article: len(article.ticker_sentiments))
     record = msgspec.to_builtins(article)
+    record.pop("duplicate_of")  # the sink has set it
     for field in ("text", "summary"):
         record[field] = record[field][:80] + "…"
     record["signature"] = _shortened(record["signature"])

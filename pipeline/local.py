@@ -15,7 +15,8 @@ from pipeline.enrich import records
 from pipeline.enrichment import Enrichers, enrichers
 from pipeline.errors import Rejected, Transient
 from pipeline.index.batching import Batcher
-from pipeline.index.tantivy import current, open_writer, remove_older
+from pipeline.index.tantivy.folder import current, remove_older
+from pipeline.index.tantivy.writer import open_writer
 from pipeline.log import Log, Message, Record, open_log
 from pipeline.log.dead import bury
 from pipeline.maintenance import ENRICHERS, index_group, keep_house, service_lock

@@ -22,7 +22,8 @@ from pipeline.index.elasticsearch.client import connect
 from pipeline.index.elasticsearch.rebuild import Rebuild, mend
 from pipeline.index.elasticsearch.setup import setup_template
 from pipeline.index.elasticsearch.writer import ElasticsearchWriter
-from pipeline.index.tantivy import TantivyWriter, following, point_to, remove_older
+from pipeline.index.tantivy.folder import following, point_to, remove_older
+from pipeline.index.tantivy.writer import TantivyWriter
 from pipeline.log import Consumer, Log, Message, open_log
 from pipeline.log.dead import buried, bury
 from pipeline.log.kafka import KafkaConsumption, KafkaLog

@@ -26,6 +26,7 @@ from rich.text import Text
 
 from pipeline.article import EnrichedArticle, Mention, Sentiment
 from pipeline.index import FacetValue, Histogram, Hit, SearchResult
+from pipeline.index.document import Document
 from pipeline.index.highlight import Highlight
 from pipeline.log.dead import DeadLetter
 from pipeline.trends import Trend, Window
@@ -133,10 +134,13 @@ def show_reasons(article_id: str, reasons: Sequence[Reason]) -> None:
     out.print()
 
 
-def show_result(result: SearchResult, *, first: int = 1) -> None:
-    """Hits with their passages, then facets and the histogram."""
+def show_result(result: SearchResult, *, first: int = 1, collapsed: bool = False) -> None:
+    """Hits with their passages, then facets and the histogram; `collapsed`: one of each group."""
     articles = "article" if result.total == 1 else "articles"
-    out.print(Text.assemble((f"{result.total:,} {articles}", "bold"), f" in {result.took_ms:g} ms"))
+    how = ", near-duplicates once," if collapsed and result.total else ""
+    out.print(
+        Text.assemble((f"{result.total:,} {articles}", "bold"), f"{how} in {result.took_ms:g} ms")
+    )
     for number, hit in enumerate(result.hits, first):
         _show_hit(number, hit)
     if result.total:
@@ -160,7 +164,11 @@ def _show_hit(number: int, hit: Hit) -> None:
     for passage in hit.highlights:
         if passage.field == "text":
             out.print(Padding(Text("… ") + _marked(passage) + Text(" …"), (0, 3)))
-    out.print(Padding(Text(hit.id, "dim"), (0, 3)))
+    notes = [hit.id]
+    notes += [f"duplicate of {article.duplicate_of}"] if article.duplicate_of else []
+    if hit.duplicates:
+        notes.append(f"and {hit.duplicates:,} near-duplicate{'s' if hit.duplicates > 1 else ''}")
+    out.print(Padding(Text(" · ".join(notes), "dim"), (0, 3)))
 
 
 def headline(article: EnrichedArticle, width: int = 90) -> str:
@@ -206,7 +214,7 @@ def _show_histogram(histogram: Histogram) -> None:
     out.print(line + Text(f"  ({histogram.interval} each)", "dim"))
 
 
-def show_article(article: EnrichedArticle) -> None:
+def show_article(article: Document) -> None:
     """An article with its entities and tickers marked in the text, and their table."""
     if article.title:
         out.print(_with_entities(article, "title"))
@@ -218,6 +226,7 @@ def show_article(article: EnrichedArticle) -> None:
         "language": Text(article.language or ""),
         "sentiment": _sentiment(article.sentiment),
         "topics": Text(", ".join(article.topics)),
+        "duplicate of": Text(article.duplicate_of or ""),
     }
     grid = Table.grid(padding=(0, 2))
     for name, value in facts.items():

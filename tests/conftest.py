@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.article import EnrichedArticle, Provenance
 from pipeline.config import Settings
+from pipeline.index.document import Document
 
 pytest_plugins = ["tests.servers.fixtures", "tests.servers.indices", "tests.servers.both"]
 ROOT = Path(__file__).parent.parent
@@ -63,3 +64,9 @@ def enriched(article_id: str = "a", **fields: Any) -> EnrichedArticle:
         "provenance": Provenance(pipeline="0", models={}),
     }
     return EnrichedArticle(id=article_id, **(values | fields))
+
+
+def as_published(document: Document) -> EnrichedArticle:
+    """The article that a document was made of."""
+    fields = {name: getattr(document, name) for name in EnrichedArticle.__struct_fields__}
+    return EnrichedArticle(**fields)

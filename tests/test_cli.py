@@ -93,12 +93,35 @@ def test_search_gives_the_promised_json(demo: tuple[Path, Answer]) -> None:
     assert set(result) == {"total", "took_ms", "hits", "facets", "histogram", "next"}
     assert result["total"] >= 1
     hit = result["hits"][0]
-    assert set(hit) == {"id", "score", "highlights", "article"}
+    assert set(hit) == {"id", "score", "duplicates", "highlights", "article"}
     for passage in hit["highlights"]:
         assert set(passage) == {"field", "text", "spans"}
         for start, end in passage["spans"]:
             assert passage["text"][start:end].lower().startswith("tariff")
     assert {"value", "count"} == set(result["facets"]["place"][0])
+
+
+def test_a_syndicated_story_is_shown_once_when_that_is_asked_for(demo: tuple[Path, Answer]) -> None:
+    words = ("search", "Akazawa", "quota", "--sort", "newest")
+    (both,) = newsloom(*words, "--json", data=demo[0]).lines
+    links = {hit["id"]: hit["article"]["duplicate_of"] for hit in both["hits"]}
+    original, copy = "ledgerline-2025-07-23-japan", "coastal-courier-7719"
+    assert (links[original], links[copy]) == (None, original)
+    assert f"duplicate of {original}" in newsloom(*words, data=demo[0]).out
+    (once,) = newsloom(*words, "--collapse", "--json", data=demo[0]).lines
+    assert once["total"] == both["total"] - 1
+    assert [hit["id"] for hit in once["hits"] if hit["duplicates"]] == [copy]
+    assert once["facets"] == both["facets"]
+    shown = newsloom(*words, "--collapse", data=demo[0]).out
+    assert "near-duplicates once" in shown
+    assert "and 1 near-duplicate " in shown
+
+
+def test_an_article_says_what_it_is_a_duplicate_of(demo: tuple[Path, Answer]) -> None:
+    shown = newsloom("show", "coastal-courier-7719", data=demo[0]).out
+    assert "duplicate of  ledgerline-2025-07-23-japan" in shown
+    (article,) = newsloom("show", "coastal-courier-7719", "--json", data=demo[0]).lines
+    assert article["duplicate_of"] == "ledgerline-2025-07-23-japan"
 
 
 @pytest.mark.parametrize("query", ["U.S.", "S&P 500", "AT&T", "BRK.B"])

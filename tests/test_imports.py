@@ -16,12 +16,13 @@ KNOWS = {
     "errors": set(),
     "profiles": {"errors"},
     "retry": set(),
+    "shingles": set(),
     "trends": {"article"},
     "workers": {"errors"},
     "sources": {"article", "config", "errors"},
-    "enrich": {"article", "config", "errors", "profiles"},
+    "enrich": {"article", "config", "errors", "profiles", "shingles"},
     "log": {"article", "config", "errors"},
-    "index": {"article", "config", "errors", "retry", "trends"},
+    "index": {"article", "config", "errors", "retry", "shingles", "trends"},
 }
 """What each part may import of the package; all others put the parts together."""
 

@@ -25,6 +25,7 @@ from pipeline.log.kafka_client import servers_of
 from pipeline.log.kafka_groups import only_member
 from pipeline.reindex import REBUILDERS, reindex
 from tests.conftest import enriched
+from tests.contract.test_duplicates import day
 from tests.faults.test_kills import wait_for
 from tests.servers.both import (
     articles,
@@ -38,6 +39,7 @@ from tests.servers.both import (
     running_sink,
 )
 from tests.servers.indices import FreshAlias
+from tests.stories import article, links, wordings
 from tests.test_cli import NEWSLOOM, newsloom
 
 
@@ -103,6 +105,22 @@ def test_the_new_index_has_the_same_articles_and_is_the_only_one(on_servers: Set
     (flat,) = (index["settings"] for index in settings.values())
     assert flat["index.refresh_interval"] == "1s"
     assert not [name for name in flat if "blocks" in name]
+
+
+def test_the_new_index_has_the_same_links(on_servers: Settings) -> None:
+    one, two, three, _ = wordings("a")
+    versions = [
+        article("last", three, published_at=day(3)),
+        article("first", one, published_at=day(1)),
+        article("between", one, published_at=day(2)),
+        article("between", two, published_at=day(2), revision=2),
+    ]
+    publish(on_servers, versions)
+    drain(on_servers)
+    expected = {"first": None, "between": "first", "last": "first"}
+    assert links(open_index(on_servers)) == expected
+    rebuild(on_servers)
+    assert links(open_index(on_servers)) == expected
 
 
 def test_it_makes_an_index_where_there_is_none(on_servers: Settings) -> None:

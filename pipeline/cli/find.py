@@ -40,6 +40,12 @@ def _facet_options(command: Command) -> Command:
     default="relevance",
     help="Order; without a query relevance is newest.",
 )
+@click.option(
+    "--collapse",
+    is_flag=True,
+    help="Of near-duplicates only the first. The total counts groups of them then, facets and "
+    "histogram still articles.",
+)
 @click.option("--size", type=click.IntRange(0, 1000), default=10, help="How many hits.")
 @click.option("--after", metavar="NEXT", help="The page behind: `next` of the one before.")
 @as_json
@@ -87,7 +93,7 @@ def search(
     if as_json:
         print_json(result)
     else:
-        show_result(result, first=first)
+        show_result(result, first=first, collapsed=asked.collapse)
     return DONE
 
 

@@ -13,7 +13,7 @@ from pipeline.config import Settings, path_of
 from pipeline.doctor.finding import Finding, ok, problem, warning
 from pipeline.errors import ConfigurationError, IndexDamaged, InUse, NewsloomError
 from pipeline.index import open_index
-from pipeline.index.tantivy import current
+from pipeline.index.tantivy.folder import current
 from pipeline.log import Log, open_log
 from pipeline.maintenance import ENRICHERS, index_group, service_lock
 

@@ -1,33 +1,33 @@
-"""MinHash bands of a text: two articles that share one are near-duplicates of each other.
+"""What finds the near-duplicates of a text among very many: MinHash bands.
 
 A. Broder, "On the resemblance and containment of documents" (1997); banding as in Leskovec,
 Rajaraman, Ullman, "Mining of Massive Datasets", chapter 3. With b bands of r rows, two texts whose
 sets of shingles have the Jaccard similarity J share a band with probability 1 − (1 − J^r)^b:
 
-    J            .9     .8     .7     .6     .5     .4     .3
-    probability  1.000  .967   .487   .099   .0117  .0008  .0000
+    J            .9     .8     .7     .6     .5     .4     .3     .1
+    probability  1.000  .981   .842   .555   .272   .098   .024   .0001
+
+So two that share none are no near-duplicates, and two that share one may be: their texts decide
+(`pipeline.index.duplicates`). More rows would leave less to be decided, and take more bands to find
+as many: each is looked up in the index for every article.
 """
 
 from __future__ import annotations
 
-import re
+from hashlib import blake2b
 from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.enrich.memo import WordMemo
+from pipeline.shingles import SHINGLE, words
 
-BANDS, ROWS = 48, 12
-SHINGLE = 3
-"""Words in a shingle. The fewer, the less a changed word costs; 3 still never match by chance."""
+BANDS, ROWS = 10, 5
 MIN_WORDS = 20
 """Shorter texts have too few shingles to tell a near-duplicate from a common phrase."""
 
-_CHUNK = 128  # shingles permuted at a time: what they take stays in the processor's cache
-
-# Chinese and Japanese are written without spaces: there a character counts as a word.
-_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+")
+_CHUNK = 1024  # shingles permuted at a time: what they take stays in the processor's cache
 
 _WORD_HASHES = WordMemo(lambda word: crc32(word.encode()))
 
@@ -35,27 +35,29 @@ _Hashes = npt.NDArray[np.uint64]
 
 
 def signature(text: str) -> list[str]:
-    """`BANDS` hashes of 12 hexadecimal digits, none for a text of fewer than `MIN_WORDS` words.
+    """`BANDS` hashes and one of all words; none for a text of fewer than `MIN_WORDS` words.
 
-    Letter case, punctuation and white space do not count. The same text gives the same hashes on
-    every platform, so that they can be compared for as long as articles are kept.
+    Each has 12 hexadecimal digits. Letter case, punctuation and white space do not count. The same
+    text gives the same hashes on every platform, so that they can be compared for as long as
+    articles are kept. All of them are equal only where all words are.
     """
-    words = _WORD.findall(text.lower())
-    if len(words) < MIN_WORDS:
+    found = words(text)
+    if len(found) < MIN_WORDS:
         return []
-    hashes = np.fromiter(map(_WORD_HASHES.__getitem__, words), np.uint64, len(words))
+    hashes = np.fromiter(map(_WORD_HASHES.__getitem__, found), np.uint64, len(found))
     minima = np.full(BANDS * ROWS, np.iinfo(np.uint32).max, np.uint32)
     permuted = np.empty((_CHUNK, BANDS * ROWS), np.uint32)
     shingles = _shingles(hashes)
     for start in range(0, len(shingles), _CHUNK):
         chunk = shingles[start : start + _CHUNK, None]
-        found = np.multiply(chunk, _MULTIPLIERS, out=permuted[: len(chunk)])
-        found += _ADDENDS
-        np.minimum(minima, found.min(axis=0), out=minima)
+        products = np.multiply(chunk, _MULTIPLIERS, out=permuted[: len(chunk)])
+        products += _ADDENDS
+        np.minimum(minima, products.min(axis=0), out=minima)
     bands = _mixed(np.arange(BANDS, dtype=np.uint64))
     for row in minima.reshape(BANDS, ROWS).T:
         bands = _mixed(bands ^ row.astype(np.uint64))
-    return [f"{band >> 16:012x}" for band in bands.tolist()]
+    whole = blake2b(" ".join(found).encode(), digest_size=6)
+    return [*(f"{band >> 16:012x}" for band in bands.tolist()), whole.hexdigest()]
 
 
 def _shingles(words: _Hashes) -> npt.NDArray[np.uint32]:

@@ -10,18 +10,23 @@ import msgspec
 from pipeline.article import EnrichedArticle
 from pipeline.config import Settings, path_of
 from pipeline.errors import ConfigurationError
+from pipeline.index.document import Document
 from pipeline.index.highlight import Highlight
 from pipeline.index.query import Query
 from pipeline.trends import Trend, Window
 
 
 class Hit(msgspec.Struct, frozen=True, kw_only=True):
-    """An article that was found; `score` is null when the order is by date."""
+    """An article that was found; `score` is null when the order is by date.
+
+    `duplicates` is how many near-duplicates of it were found and left out, null where none are.
+    """
 
     id: str
     score: float | None
+    duplicates: int | None
     highlights: list[Highlight]
-    article: EnrichedArticle
+    article: Document
 
 
 class FacetValue(msgspec.Struct, frozen=True):
@@ -46,7 +51,12 @@ class Histogram(msgspec.Struct, frozen=True):
 
 
 class SearchResult(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer to a query; `next` asks for the following page, null on the last one."""
+    """The answer to a query; `next` asks for the following page, null on the last one.
+
+    `total` counts what hits are of: articles, or groups of near-duplicates where one of each is
+    shown. Then it is an estimate where it is over MAX_RESULTS. Facets and histogram always count
+    articles.
+    """
 
     total: int
     took_ms: float
@@ -79,7 +89,7 @@ class Index(Protocol):
         """
         ...
 
-    def get(self, article_id: str) -> EnrichedArticle | None:
+    def get(self, article_id: str) -> Document | None:
         """One article, unless it is unknown or withdrawn."""
         ...
 
@@ -110,6 +120,8 @@ class IndexWriter(Protocol):
 
     def add(self, articles: Sequence[EnrichedArticle]) -> Sequence[Refusal]:
         """Writes documents; one whose revision is older than what the index has changes nothing.
+
+        `duplicate_of` is set on these, and put right on all others that they are near to.
 
         Returns:
             Those that the index will never take; all others are taken.

@@ -1,13 +1,32 @@
-"""The flat fields of an article that an index filters, counts and orders by."""
+"""An article as an index has it, and the flat fields that it filters, counts and orders by."""
 
 from __future__ import annotations
 
 from hashlib import blake2b
+from typing import Any
+
+import msgspec
 
 from pipeline.article import EnrichedArticle, milliseconds
 
 SUGGESTION_MARK = "\0"
 _TIE_BITS = 25
+
+_encoder = msgspec.json.Encoder()
+
+
+class Document(EnrichedArticle, kw_only=True):
+    """An article as an index has it.
+
+    `duplicate_of` is the earliest of its near-duplicates, null where it is that itself or has none.
+    """
+
+    duplicate_of: str | None = None
+
+
+def encode(article: EnrichedArticle, more: dict[str, Any]) -> bytes:
+    """An article and further fields as one JSON object, on one line."""
+    return _encoder.encode(article)[:-1] + b"," + _encoder.encode(more)[1:]
 
 
 def facets(article: EnrichedArticle) -> dict[str, list[str]]:

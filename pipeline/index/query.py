@@ -81,6 +81,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
         since: the earliest `published_at`.
         until: the first `published_at` that is too late.
         sort: "relevance" is by date where there is no text.
+        collapse: of near-duplicates that are found only the first is a hit.
         size: how many hits.
         after: `next` of the page before.
     """
@@ -90,6 +91,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime | None = None
     until: datetime | None = None
     sort: Sort = "relevance"
+    collapse: bool = False
     size: int = 10
     after: str | None = None
 

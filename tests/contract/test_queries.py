@@ -19,7 +19,8 @@ from pipeline.index.elasticsearch import ElasticsearchIndex
 from pipeline.index.elasticsearch.setup import setup_index
 from pipeline.index.elasticsearch.writer import ElasticsearchWriter
 from pipeline.index.query import Query
-from pipeline.index.tantivy import TantivyIndex, open_writer
+from pipeline.index.tantivy import TantivyIndex
+from pipeline.index.tantivy.writer import open_writer
 from pipeline.profiles import load_profiles
 from pipeline.sources import read
 from tests.conftest import SAMPLES

@@ -17,12 +17,12 @@ from pipeline.config import Settings
 from pipeline.errors import ConfigurationError, IndexUnavailable
 from pipeline.index import open_index
 from pipeline.index.batching import Batcher
-from pipeline.index.elasticsearch import ElasticsearchIndex, writer
+from pipeline.index.elasticsearch import ElasticsearchIndex, bulk
 from pipeline.index.elasticsearch.client import connect
 from pipeline.index.elasticsearch.setup import setup_index, template
 from pipeline.index.elasticsearch.writer import ElasticsearchWriter
 from pipeline.index.query import Query
-from tests.conftest import ROOT, enriched
+from tests.conftest import ROOT, as_published, enriched
 from tests.servers.elasticsearch import PASSWORD, ElasticsearchNode
 from tests.servers.indices import FreshAlias
 from tests.servers.processes import free_ports
@@ -109,7 +109,7 @@ def test_a_refused_document_is_named_by_its_position_and_all_others_are_taken(
 
 def test_what_no_server_can_take_is_refused_without_asking(alias: FreshAlias, proxy: Proxy) -> None:
     batch = [
-        enriched("large", text="x" * (writer.MAX_REQUEST_BYTES + 1)),
+        enriched("large", text="x" * (bulk.MAX_REQUEST_BYTES + 1)),
         enriched(""),
         enriched("é" * 257),
         enriched("a", revision=-1),
@@ -150,7 +150,9 @@ def test_strange_articles_are_taken_and_come_back_as_they_were(
     assert not own.add([article])
     own.close()
     assert indexed(alias) == {"a"}
-    assert ElasticsearchIndex(*alias).get("a") == article
+    found = ElasticsearchIndex(*alias).get("a")
+    assert found is not None
+    assert as_published(found) == article
 
 
 def test_metadata_makes_no_fields(alias: FreshAlias) -> None:
@@ -488,6 +490,20 @@ def test_setting_up_refuses_a_mapping_that_only_a_new_index_can_have(
         index=f"{name}-000001", aliases={name: {}}, mappings={"properties": properties}
     )
     with pytest.raises(ConfigurationError, match=r"source.*newsloom reindex"):
+        setup_index(*fresh_alias)
+
+
+def test_an_index_without_links_of_near_duplicates_has_to_be_made_anew(
+    fresh_alias: FreshAlias,
+) -> None:
+    # Its documents would be of no group, and all of them one where one of each is shown.
+    client, name = fresh_alias
+    mappings = template(name)["template"]["mappings"]
+    for field in ("duplicate_of", "duplicate_group"):
+        del mappings["properties"][field]
+    mappings["properties"]["signature"] = {"type": "keyword", "ignore_above": 8191}
+    client.indices.create(index=f"{name}-000001", aliases={name: {}}, mappings=mappings)
+    with pytest.raises(ConfigurationError, match=r"signature.*newsloom reindex"):
         setup_index(*fresh_alias)
 
 

@@ -14,7 +14,9 @@ from pipeline.article import EnrichedArticle, Sentiment, Ticker
 from pipeline.errors import ConfigurationError
 from pipeline.index.matching import matcher
 from pipeline.index.query import FACETS, Query
-from pipeline.index.tantivy import TantivyIndex, TantivyWriter, following, point_to
+from pipeline.index.tantivy import TantivyIndex
+from pipeline.index.tantivy.folder import following, point_to
+from pipeline.index.tantivy.writer import TantivyWriter
 from tests.conftest import enriched
 
 _some = partial(st.lists, max_size=3, unique=True)

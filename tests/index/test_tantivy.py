@@ -7,19 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import tantivy
 
 from pipeline.errors import ConfigurationError, IndexDamaged, InUse
 from pipeline.index.batching import Batcher
 from pipeline.index.query import Query
-from pipeline.index.tantivy import (
-    TantivyIndex,
-    TantivyWriter,
-    current,
-    following,
-    open_writer,
-    point_to,
-    remove_older,
-)
+from pipeline.index.tantivy import TantivyIndex
+from pipeline.index.tantivy.folder import current, following, point_to, remove_older
+from pipeline.index.tantivy.writer import TantivyWriter, open_writer
 from tests.conftest import enriched
 
 
@@ -108,6 +103,22 @@ def test_a_damaged_index_is_named_with_its_remedy(folder: Path, name: str) -> No
         path.write_bytes(b"rubbish")
     with pytest.raises(IndexDamaged, match="newsloom reindex"):
         TantivyIndex(folder).search(Query(text="tokyo"))
+
+
+def test_an_index_of_an_older_release_is_named_with_its_remedy(tmp_path: Path) -> None:
+    builder = tantivy.SchemaBuilder()
+    builder.add_text_field("id", stored=True, tokenizer_name="raw", index_option="basic")
+    builder.add_boolean_field("withdrawn", indexed=True)
+    path = following(tmp_path)
+    path.mkdir()
+    tantivy.Index(builder.build(), str(path))
+    point_to(path)
+    writer, _ = open_writer(tmp_path)
+    with pytest.raises(IndexDamaged, match="newsloom reindex"):
+        writer.add([enriched("a")])
+    writer.close()
+    with pytest.raises(IndexDamaged, match="newsloom reindex"):
+        TantivyIndex(tmp_path).search(Query(collapse=True))
 
 
 def test_an_index_whose_files_are_gone_is_damaged(folder: Path) -> None:

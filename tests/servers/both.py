@@ -20,7 +20,7 @@ from pipeline.log.dead import letters
 from pipeline.log.kafka import KafkaLog, committed_and_end
 from pipeline.log.kafka_client import servers_of
 from pipeline.sink import GROUP, Sink
-from tests.conftest import enriched
+from tests.conftest import as_published, enriched
 from tests.servers.elasticsearch import ElasticsearchNode
 from tests.servers.indices import empty_index
 from tests.servers.kafka import KafkaBroker
@@ -85,7 +85,7 @@ def indexed(settings: Settings) -> dict[str, EnrichedArticle]:
     query = Query(size=1000)
     while True:
         result = index.search(query)
-        found |= {hit.id: hit.article for hit in result.hits}
+        found |= {hit.id: as_published(hit.article) for hit in result.hits}
         if result.next is None:
             return found
         query = msgspec.structs.replace(query, after=result.next)

@@ -12,13 +12,15 @@ from typing import Any
 import elasticsearch
 from elasticsearch import Elasticsearch
 
-from pipeline.article import EnrichedArticle, milliseconds
+from pipeline.article import milliseconds
 from pipeline.index import Bucket, FacetValue, Histogram, Hit, SearchResult, histogram
 from pipeline.index.aggregations import by_time, terms, trend_answer, trend_request, values
+from pipeline.index.document import Document
 from pipeline.index.elasticsearch.client import ALIAS, errors_named
 from pipeline.index.elasticsearch.document import FIELDS, PATHS, decode
 from pipeline.index.highlight import highlight
 from pipeline.index.query import (
+    MAX_RESULTS,
     NAME_FACETS,
     TITLE_BOOST,
     Phrase,
@@ -36,7 +38,7 @@ from pipeline.trends import Trend, Window
 _Clause = dict[str, Any]
 _VISIBLE: _Clause = {"term": {"withdrawn": False}}
 _ANY_CASE = {facet: f"{FIELDS[facet]}.any_case" for facet in NAME_FACETS}
-_SEARCHED_ONLY = ["order", "stated_sentiments"]
+_SEARCHED_ONLY = ["order", "stated_sentiments", "duplicate_group"]
 
 
 class ElasticsearchIndex:
@@ -62,15 +64,17 @@ class ElasticsearchIndex:
             query={"bool": matching},
             # Filters come after the query, so that each facet can be counted without its own.
             post_filter=_all_of(filters.values()),
-            aggs=_facets(query) | {"found": _over_time(filters, "1d")},
+            aggs=_facets(query) | {"found": _over_time(filters, "1d")} | _groups(query, filters),
             from_=offset,
             size=page_size(query),
             sort=_sort(query, ranked=ranked),
             source_excludes=_SEARCHED_ONLY,
+            collapse=_ONE_OF_EACH if query.collapse else None,
+            filter_path=_NO_GROUPS,
             # The same words are answered by the same copies, so that pages fit each other.
             preference=blake2b(query.text.encode(errors="replace"), digest_size=8).hexdigest(),
         )
-        total = answer["hits"]["total"]["value"]
+        total = _total(answer)
         hits = [_hit(found, text) for found in answer["hits"]["hits"]]
         counted = answer["aggregations"]
         days = by_time(counted["found"]["found"]["buckets"])
@@ -83,7 +87,7 @@ class ElasticsearchIndex:
             next=page_after(offset, len(hits), total),
         )
 
-    def get(self, article_id: str) -> EnrichedArticle | None:
+    def get(self, article_id: str) -> Document | None:
         """See `Index.get`."""
         with errors_named(self._client, self._alias):
             try:
@@ -281,6 +285,28 @@ def _buckets(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
+def _groups(query: Query, filters: Mapping[str, _Clause]) -> dict[str, _Clause]:
+    """How many groups of near-duplicates there are, exactly up to MAX_RESULTS."""
+    if not query.collapse:
+        return {}
+    counted = {
+        "each": {"terms": {"field": "duplicate_group", "size": MAX_RESULTS + 1}},
+        "few": {"stats_bucket": {"buckets_path": "each>_count"}},
+        "many": {"cardinality": {"field": "duplicate_group"}},
+    }
+    return {"groups": {"filter": _all_of(filters.values()), "aggs": counted}}
+
+
+def _total(answer: Mapping[str, Any]) -> int:
+    """How many articles were found, or groups where these are counted."""
+    groups = answer["aggregations"].get("groups")
+    if groups is None:
+        total: int = answer["hits"]["total"]["value"]
+        return total
+    few, many = groups["few"]["count"], groups["many"]["value"]
+    return int(few if few <= MAX_RESULTS else max(few, many))
+
+
 def _over_time(filters: Mapping[str, _Clause], width: str) -> _Clause:
     by_width = {"field": "published_at", "fixed_interval": width, "min_doc_count": 1}
     return {
@@ -298,11 +324,27 @@ def _sort(query: Query, *, ranked: bool) -> list[_Clause]:
     return [{"_score": {"order": "desc"}}, *by_date] if ranked else by_date
 
 
+_ONE_OF_EACH: _Clause = {
+    "field": "duplicate_group",
+    "inner_hits": {"name": "group", "size": 0},
+}
+_NO_GROUPS = "-aggregations.groups.each"
+"""There are up to MAX_RESULTS of them, of which only the number is wanted."""
+
+
+def _left_out(found: Mapping[str, Any]) -> int | None:
+    """How many near-duplicates of a hit were found beside it, where one of each is shown."""
+    if "inner_hits" not in found:
+        return None
+    return int(found["inner_hits"]["group"]["hits"]["total"]["value"]) - 1
+
+
 def _hit(found: Mapping[str, Any], text: TextQuery) -> Hit:
     article = decode(found["_source"])
     return Hit(
         id=article.id,
         score=found["_score"],
+        duplicates=_left_out(found),
         highlights=highlight(text, {"title": article.title, "text": article.text}),
         article=article,
     )
