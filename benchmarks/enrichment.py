@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -29,6 +30,23 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ARTICLES = 400
+
+PROCESS = """
+import resource, sys
+from pipeline.enrich import records
+enrich = records.load(None, sys.argv[1])
+enrich([sys.stdin.buffer.readline()])
+print(flush=True)
+batch = []
+for line in sys.stdin.buffer:
+    batch.append(line)
+    if len(batch) == 16:
+        enrich(batch)
+        batch = []
+enrich(batch)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000, flush=True)
+"""
+"""What labels articles from stdin, and says when it has the first and how large it grew."""
 
 
 def main() -> None:
@@ -61,6 +79,28 @@ def main() -> None:
         ("", "processes", "articles/s", "of spaCy whole"),
         [(name, processes, speed, speed / base[processes]) for name, processes, speed in rows],
     )
+    show(
+        "a new process",
+        ("", "s until its first article", "MB after all"),
+        [(f"sentiment {model}", *footprint(model, values)) for model in ("fast", "accurate")],
+    )
+
+
+def footprint(model: str, values: Sequence[bytes]) -> tuple[float, float]:
+    """Seconds until a new process has its first article labelled, and its megabytes after all."""
+    begun = time.perf_counter()
+    with subprocess.Popen(
+        [sys.executable, "-c", PROCESS, model], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(values[0] + b"\n")
+        process.stdin.flush()
+        process.stdout.readline()
+        seconds = time.perf_counter() - begun
+        process.stdin.write(b"\n".join(values) + b"\n")
+        process.stdin.close()
+        return seconds, float(process.stdout.readline())
 
 
 def made(count: int, seed: int) -> list[RawArticle]:
