@@ -61,6 +61,7 @@ _CUE = re.compile(
     rf"|(?P<headline>{_HEADLINE})",
     re.X,
 )
+_ONLY_HEADLINE = re.compile(rf"(?P<past>)(?P<future>)(?P<headline>{_HEADLINE})")
 _FIRST_WORDS = re.compile(
     "|".join(cue.split()[0] for cue in f"{_FUTURE} | {_AHEAD} | {_PAST}".split(" | ")), re.I
 )
@@ -93,8 +94,9 @@ def find_cues(text: str, start: int, end: int) -> list[Cue]:
         if word.start >= end:
             break
         place = word.start - (word.key == "ll")
-        if place >= done and _MAY_BEGIN_CUE[word.key]:
-            match = _CUE.match(text, place, end)
+        pattern = _CUES_AT[word.key]
+        if pattern is not None and place >= done:
+            match = pattern.match(text, place, end)
             if match is not None:
                 cues.append(_cue(match))
                 done = match.end()
@@ -104,17 +106,14 @@ def find_cues(text: str, start: int, end: int) -> list[Cue]:
 _start = attrgetter("start")
 
 
-def _may_begin_cue(word: str) -> bool:
-    """Whether it is worth to try the pattern at a word, which takes long."""
-    return (
-        word == "ll"
-        or word.endswith("ed")
-        or (word[0].isascii() and word[0].isupper())
-        or _FIRST_WORDS.fullmatch(word) is not None
-    )
+def _cues_at(word: str) -> re.Pattern[str] | None:
+    """The pattern of the cues that may begin with a word, None without; to try one takes long."""
+    if word == "ll" or word.endswith("ed") or _FIRST_WORDS.fullmatch(word):
+        return _CUE
+    return _ONLY_HEADLINE if word[0].isascii() and word[0].isupper() else None
 
 
-_MAY_BEGIN_CUE = WordMemo(_may_begin_cue)
+_CUES_AT = WordMemo(_cues_at)
 
 
 def _cue(match: re.Match[str]) -> Cue:
