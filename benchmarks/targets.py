@@ -86,7 +86,7 @@ def main() -> None:
     table: list[tuple[str, list[list[SentimentLabel]]]] = [
         ("commonest label", [[commonest] * len(right) for right in rights])
     ]
-    for name in ("lexicon", "fast"):
+    for name in ("lexicon", "fast", "accurate"):
         model = open_model(name)
         table += [
             (f"{name}, whole sentence", [whole(model, rows) for rows in halves]),
