@@ -498,11 +498,8 @@ def test_an_index_without_links_of_near_duplicates_has_to_be_made_anew(
 ) -> None:
     # Its documents would be of no group, and all of them one where one of each is shown.
     client, name = fresh_alias
-    mappings = template(name)["template"]["mappings"]
-    for field in ("duplicate_of", "duplicate_group"):
-        del mappings["properties"][field]
-    mappings["properties"]["signature"] = {"type": "keyword", "ignore_above": 8191}
-    client.indices.create(index=f"{name}-000001", aliases={name: {}}, mappings=mappings)
+    older = {"properties": {"signature": {"type": "keyword", "ignore_above": 8191}}}
+    client.indices.create(index=f"{name}-000001", aliases={name: {}}, mappings=older)
     with pytest.raises(ConfigurationError, match=r"signature.*newsloom reindex"):
         setup_index(*fresh_alias)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
 import elastic_transport
@@ -121,14 +121,25 @@ class Requests:
                 return answer
 
     def send(
-        self, fresh: Iterator[Document], refused: list[Refusal], *, searchable: bool
+        self, fresh: Iterable[Document], refused: list[Refusal], *, searchable: bool
     ) -> list[int]:
-        """Sends documents until the fate of each is settled; gives the positions of conflicts."""
+        """Sends documents until the fate of each is settled.
+
+        Args:
+            fresh: the documents.
+            refused: gets those that the index will never take.
+            searchable: whether all of them have to be found on return.
+
+        Returns:
+            The positions of those of which the index has this version or a newer one.
+        """
         conflicts: list[int] = []
         again: deque[Document] = deque()
+        left = deque(fresh)
         waits = pauses()
-        while request := self._request(again, fresh):
-            answer = self._send_some(request, searchable=searchable)
+        while request := self._request(again, left):
+            last = not again and not left
+            answer = self._send_some(request, searchable=searchable and last)
             refused += answer.refused
             conflicts += answer.conflicts
             again.extend(answer.again)
@@ -146,18 +157,16 @@ class Requests:
         return conflicts
 
     def pause(self, why: str, seconds: float) -> None:
-        """Waits for a moment because of something that is no failure of the servers."""
-        self._trouble.waits(self._says(why))
+        """Waits for a moment because of something that is only to be spoken of when it lasts."""
+        self._trouble.waits(self._says(why), patience=OVERLOAD_SECONDS)
         self._wait(seconds)
 
-    def _request(self, again: deque[Document], fresh: Iterator[Document]) -> list[Document]:
+    def _request(self, again: deque[Document], left: deque[Document]) -> list[Document]:
         """What to send next, at most `_most` documents: those to send again come first."""
         request: list[Document] = []
         size = 0
-        while len(request) < self._most:
-            document = again.popleft() if again else next(fresh, None)
-            if document is None:
-                break
+        while len(request) < self._most and (again or left):
+            document = again.popleft() if again else left.popleft()
             size += len(document.lines)
             if request and size > MAX_REQUEST_BYTES:
                 again.appendleft(document)

@@ -57,6 +57,9 @@ RELINKED = 50
 ROUNDS = 3
 """So often links are worked out without a pause; more is needed only where others write them."""
 
+MOST_SECONDS = 2.0
+"""The longest pause because of others, who are done within a moment."""
+
 logger = logging.getLogger(__name__)
 _json = msgspec.json.Encoder()
 
@@ -161,7 +164,8 @@ class ElasticsearchWriter:
             walked = set()
             rounds += 1
             if rounds > ROUNDS:
-                self._requests.pause("others link the same articles", next(waits))
+                seconds = min(next(waits), MOST_SECONDS)
+                self._requests.pause("others link the same articles", seconds)
 
     def _relink(
         self, shelf: ElasticsearchShelf, links: Mapping[str, str | None], ids: Collection[str]
@@ -173,7 +177,7 @@ class ElasticsearchWriter:
                 Document(place, _relinked(found, links[found.id]))
                 for place, found in enumerate(self._requests.asked(partial(shelf.documents, some)))
             ]
-            self._requests.send(iter(documents), refused, searchable=True)
+            self._requests.send(documents, refused, searchable=True)
         for refusal in refused:
             logger.warning("a link could not be written: %s", refusal.message)
 
