@@ -51,6 +51,7 @@ def company_name(symbol: str) -> str | None:
     return listing_of(symbol).name if symbol in gazetteer() else None
 
 
+@lru_cache(maxsize=10_000)
 def symbol_of_company(name: str) -> str | None:
     """The symbol of the company that goes by `name`, its primary common share; None when unsure.
 

@@ -25,7 +25,7 @@ def join_people(found: Sequence[Found]) -> None:
     bearers = _by_part(full)
     for mention in found:
         words = words_of(mention.name)
-        key = tuple(word.casefold() for word in words)
+        key = tuple(map(str.casefold, words))
         if mention.type == "person" and len(words) > 1 and _person_key(words) in full:
             mention.name = full[_person_key(words)][0]
             continue
@@ -73,7 +73,7 @@ def _by_part(full: dict[tuple[str, str], tuple[str, int]]) -> dict[tuple[str, ..
     parts: dict[tuple[str, ...], tuple[int, str]] = {}
     firsts: dict[tuple[str, ...], set[str]] = {}
     for name, count in full.values():
-        words = tuple(word.casefold() for word in words_of(name))
+        words = tuple(map(str.casefold, words_of(name)))
         for start in range(1, len(words)):
             if parts.get(words[start:], (0, ""))[0] < count:
                 parts[words[start:]] = count, name

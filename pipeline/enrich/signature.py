@@ -61,20 +61,30 @@ def signature(text: str) -> list[str]:
 
 
 def _shingles(words: _Hashes) -> npt.NDArray[np.uint32]:
-    """Hashes of all runs of `SHINGLE` words, each once."""
+    """Hashes of all runs of `SHINGLE` words."""
     runs = len(words) - SHINGLE + 1
     joined = np.zeros(runs, np.uint64)
     for offset in range(SHINGLE):
         joined = _mixed(joined ^ words[offset : offset + runs])
-    return np.unique((joined >> np.uint64(32)).astype(np.uint32))
+    return (joined >> np.uint64(32)).astype(np.uint32)
+
+
+_INCREMENT = np.uint64(0x9E3779B97F4A7C15)
+_ROUNDS = (
+    (np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)),
+    (np.uint64(27), np.uint64(0x94D049BB133111EB)),
+)
+_LAST_SHIFT = np.uint64(31)
 
 
 def _mixed(values: _Hashes) -> _Hashes:
     """The numbers after splitmix64's step, which makes every bit depend on every other one."""
-    values = values + np.uint64(0x9E3779B97F4A7C15)
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
+    values = values + _INCREMENT
+    for shift, factor in _ROUNDS:
+        values ^= values >> shift
+        values *= factor
+    values ^= values >> _LAST_SHIFT
+    return values
 
 
 def _coefficients() -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:

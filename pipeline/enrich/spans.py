@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from pipeline.article import EntityType
 from pipeline.enrich.cues import is_before_region
@@ -380,6 +381,7 @@ def _capitalised(text: str, start: int, end: int) -> tuple[int, int]:
     return trim(text, words[first][0], words[last][0] + len(words[last][1]))
 
 
+@lru_cache(maxsize=10_000)
 def is_junk(name: str) -> bool:
     """Whether `name` can't be a name: too short, too long, a word, a number, a fragment."""
     words = name.split()
@@ -473,14 +475,16 @@ def _type(page: Page, name: str, label: str, known: Known | None) -> EntityType 
     return TYPES[label]
 
 
-def words_of(name: str) -> list[str]:
+@lru_cache(maxsize=10_000)
+def words_of(name: str) -> tuple[str, ...]:
     """The words of a person's name without a suffix ("Jr."), for comparison."""
     words = [word.strip(".,'’") for word in name.split()]
     while len(words) > 1 and words[-1] in SUFFIXES:
         words.pop()
-    return words
+    return tuple(words)
 
 
+@lru_cache(maxsize=10_000)
 def legal_core(name: str) -> str:
     """An organization's name without its legal form: "Apple Inc." is "Apple"."""
     words: Sequence[str] = name.split()
