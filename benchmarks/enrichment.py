@@ -32,7 +32,8 @@ T = TypeVar("T")
 ARTICLES = 400
 
 PROCESS = """
-import resource, sys
+import re, sys
+from pathlib import Path
 from pipeline.enrich import records
 enrich = records.load(None, sys.argv[1])
 enrich([sys.stdin.buffer.readline()])
@@ -44,7 +45,8 @@ for line in sys.stdin.buffer:
         enrich(batch)
         batch = []
 enrich(batch)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000, flush=True)
+status = Path("/proc/self/status").read_text()
+print(int(re.search(r"VmHWM:\\s+(\\d+)", status)[1]) / 1000, flush=True)
 """
 """What labels articles from stdin, and says when it has the first and how large it grew."""
 
