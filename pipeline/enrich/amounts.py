@@ -222,12 +222,7 @@ def _number_places(text: str) -> Iterator[int]:
 
 
 def _prefixed(text: str) -> Iterator[_Sum]:
-    places = (
-        place
-        for start in _PREFIX_START.finditer(text)
-        for place in range(max(0, start.start() - 1), start.end())
-    )
-    for match in _matches(_PREFIXED, text, places):
+    for match in _matches(_PREFIXED, text, _symbol_places(text)):
         symbol, magnitude = match["unit"], _magnitude(match["magnitude"])
         if symbol in _AMBIGUOUS_CODES and magnitude is None:
             continue
@@ -302,6 +297,12 @@ def _unit(name: str) -> tuple[str, Decimal]:
     if name in _HUNDREDTHS:
         return _HUNDREDTHS[name], Decimal("0.01")
     return _CODE_OF_UNIT[name], Decimal(1)
+
+
+def _symbol_places(text: str) -> Iterator[int]:
+    """Where symbols and codes may begin, also those with a sign before."""
+    for start in _PREFIX_START.finditer(text):
+        yield from range(max(0, start.start() - 1), start.end())
 
 
 @lru_cache(maxsize=1000)

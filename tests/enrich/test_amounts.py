@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.enrich.amounts import find_money, find_percents
+from pipeline.enrich.amounts import (
+    _PERCENT,
+    _PREFIXED,
+    _SUFFIXED,
+    _matches,
+    _number_places,
+    _symbol_places,
+    find_money,
+    find_percents,
+)
 
 PIECES = [
     "5", "-", "7", "%", " percent", " ", "$", "€", "1,000", ".5", " million", "bn", " to ", "a ",
@@ -142,3 +151,23 @@ def test_the_time_grows_no_faster_than_the_text(piece: str) -> None:
 
     # A hundred times the text; what takes the square of the time would take ten thousand times.
     assert seconds(200_000) < 1000 * max(seconds(2_000), 0.001)
+
+
+AMOUNTS = [
+    "$5", "US$1.5 billion", "–$3", "U.S.$7", "A$.5", "EUR 20", "RMB5", "Rs. 10", "5%", "-.5%", "a",
+    "+3", "half a million", "dollars", "seventy-seven", "percent", "5 to 7", "€", "1,000", "½",
+    "(2.5", ")", "and", "million", "USD", "X", "$$", "CN¥8", "between", "2½", "..5", "-", "euro",
+    "cents", "won", "to",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(AMOUNTS), max_size=12), st.sampled_from([" ", "", "-", "\n"]))
+def test_amounts_begin_where_they_are_looked_for(parts: list[str], between: str) -> None:
+    text = between.join(parts)
+    for pattern, places in (
+        (_PREFIXED, _symbol_places),
+        (_SUFFIXED, _number_places),
+        (_PERCENT, _number_places),
+    ):
+        everywhere = [match.span() for match in pattern.finditer(text)]
+        assert [match.span() for match in _matches(pattern, text, places(text))] == everywhere

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline.enrich.dates import _FORMS, _candidates, dateline, find_dates, leading_date
 from pipeline.enrich.sentences import sentences
+from pipeline.enrich.tense import _CUE, find_cues
 
 GOLDEN = files("pipeline").joinpath("samples/stocktwits-2025-07-17.txt").read_text()
 THURSDAY = datetime(2025, 7, 17, tzinfo=UTC)
@@ -402,3 +403,20 @@ def test_dates_begin_with_the_words_that_their_forms_name(parts: list[str], betw
         for match in pattern.finditer(text)
     }
     assert {(match.span(), resolver) for _, _, match, resolver in _candidates(text)} == everywhere
+
+
+CUES = [
+    "will", "won't", "they'll", "May", "may", "is now set to", "was due", "set for", "plans a",
+    "told him to", "agreed to", "agreed", "Fed to meet", "the embattled", "raised", "by Friday",
+    "before", "ahead of", "-will", "Will-power", "takes place", "comes into force", "a limited",
+    "said", "EXPECTED", "U.S. to join", "’ll", ".", "the Bank",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(CUES), max_size=12), st.sampled_from([" ", ", ", "\n"]))
+def test_cues_of_tense_begin_with_the_words_that_are_looked_for(
+    parts: list[str], between: str
+) -> None:
+    text = between.join(parts)
+    everywhere = [match.start() for match in _CUE.finditer(text)]
+    assert [cue.start for cue in find_cues(text, 0, len(text))] == everywhere
