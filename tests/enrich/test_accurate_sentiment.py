@@ -28,7 +28,7 @@ MODEL = AccurateModel()
         ("Norvane's operating loss narrowed to EUR 0.8 mn from EUR 4.1 mn", "positive"),
         ("Kellworth was stripped of its banking licence", "negative"),
         ("The firm won its largest order in a decade", "positive"),
-        ("Pellmere no longer expects to break even this year", "negative"),
+        ("Pellmere posted its first loss in a decade", "negative"),
         ("The annual general meeting takes place in Turku on 12 April", "neutral"),
         ("Orvane makes pumps and valves in nine countries", "neutral"),
     ],
