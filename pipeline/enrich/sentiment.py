@@ -199,9 +199,9 @@ def _score(
         for field, text in fields.items()
     }
     lead = [*texts.get("title", ()), *texts.get("text", ())[: len(_LEAD_WEIGHTS)]]
-    measured = _measure(model, ["", *_mood_apart(lead)])
-    rest = [sentence for sentence in texts.get("text", ()) if sentence not in measured]
-    measured |= _measure(model.rest or model, _mood_apart(rest))
+    first = dict.fromkeys(["", *_mood_apart(lead)])
+    rest = [sentence for sentence in texts.get("text", ()) if sentence not in first]
+    measured = _measure(model, list(first), _mood_apart(rest))
     scored = {
         field: [
             _Scored(start, end, measured.get(sentence))
@@ -217,7 +217,18 @@ def _mood_apart(sentences: Iterable[str]) -> list[str]:
     return [each for each in dict.fromkeys(sentences) if not states_sentiment(each)]
 
 
-def _measure(model: SentimentModel, texts: Sequence[str]) -> dict[str, _Chances]:
+def _measure(
+    model: SentimentModel, lead: Sequence[str], rest: Sequence[str]
+) -> dict[str, _Chances]:
+    """The chances of texts; of those behind the lead by the model's `rest`, if it has one."""
+    if model.rest is None:
+        return _chances_of(model, [*lead, *rest])
+    return _chances_of(model, lead) | _chances_of(model.rest, rest)
+
+
+def _chances_of(model: SentimentModel, texts: Sequence[str]) -> dict[str, _Chances]:
+    if not texts:
+        return {}
     return dict(zip(texts, map(_Chances._make, model.chances(texts).tolist()), strict=True))
 
 
@@ -245,8 +256,9 @@ def _of_targets(
         said.append((Told(whole, _certainty(whole), "same", sentence), named, readings, texts))
         of_lead = field == "title" or number < len(_LEAD_WEIGHTS)
         (leading if of_lead else others).update(texts.values())
-    measured = {**measured, **_measure(model, sorted(leading.difference(measured)))}
-    measured |= _measure(model.rest or model, sorted(others.difference(measured)))
+    new = sorted(leading.difference(measured))
+    others.difference_update(measured, new)
+    measured = {**measured, **_measure(model, new, sorted(others))}
     found: dict[int, list[Told]] = {}
     for everything, named, readings, texts in said:
         for target in {name.target: None for name in named}:
