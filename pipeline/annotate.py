@@ -62,13 +62,7 @@ def explain(
         try:
             yield raw.id, enricher.explain(raw)
         except Rejected as error:
-            yield Rejection(
-                reason=error.reason,
-                message=str(error),
-                input=located.input,
-                line=located.line,
-                id=raw.id,
-            )
+            yield located.rejection(error.reason, str(error), raw.id)
 
 
 _Settled = tuple[Located, RawArticle | Rejection]
@@ -94,10 +88,4 @@ def _answers(
         if isinstance(result, records.EnrichedRecord):
             yield result
         else:
-            yield Rejection(
-                reason=result.reason,
-                message=result.message,
-                input=located.input,
-                line=located.line,
-                id=raw.id,
-            )
+            yield located.rejection(result.reason, result.message, raw.id)

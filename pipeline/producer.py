@@ -114,13 +114,7 @@ def settled(
             max_body_bytes=settings.max_body_bytes,
         )
     except Rejected as error:
-        return Rejection(
-            reason=error.reason,
-            message=str(error),
-            input=located.input,
-            line=located.line,
-            id=value.id,
-        )
+        return located.rejection(error.reason, str(error), value.id)
 
 
 def _with_pauses(inputs: Iterable[Located]) -> Iterator[Located | None]:

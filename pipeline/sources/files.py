@@ -51,6 +51,12 @@ class Located(NamedTuple):
     input: str
     line: int | None
 
+    def rejection(self, reason: str, message: str, article_id: str | None) -> Rejection:
+        """Why the article that stood here is none after all."""
+        return Rejection(
+            reason=reason, message=message, input=self.input, line=self.line, id=article_id
+        )
+
 
 def is_article_file(path: str | Path) -> bool:
     """Whether a file of that name is read when it is met in a folder."""
