@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,3 +60,12 @@ def test_every_module_says_what_it_is_for() -> None:
     for path in sorted(PACKAGE.rglob("*.py")):
         docstring = ast.get_docstring(ast.parse(path.read_text()))
         assert docstring, f"{path.relative_to(ROOT)} has no docstring"
+
+
+def test_no_command_waits_for_what_another_one_needs() -> None:
+    heavy = "{'numpy', 'spacy', 'onnxruntime', 'jax', 'sklearn', 'kafka', 'elasticsearch'}"
+    program = f"import pipeline.cli, sys; print(sorted({heavy} & sys.modules.keys()))"
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == "[]"

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import numpy as np
 
 from pipeline.cli.common import DONE
 from pipeline.errors import ConfigurationError
@@ -55,13 +54,15 @@ def train_sentiment(
     """Fit a model of sentiment, and say how good it is on texts that were left out of it.
 
     The same data gives the same model. Needs what pip install 'newsloom[train]' installs.
-    NEWSLOOM_SENTIMENT names the file to use in place of the shipped models. `accurate` takes half
-    an hour for 10,000 texts on two cores.
+    NEWSLOOM_SENTIMENT names the file to use in place of the shipped models. `accurate` takes
+    forty minutes to an hour for 10,000 texts on two cores.
     """
     if (model == "accurate") is not (base is not None):
         raise ConfigurationError("--base DIR goes with --model accurate, and is needed there")
     if teacher and model != "fast":
         raise ConfigurationError("--teacher goes with --model fast")
+    import numpy as np
+
     from pipeline.enrich.accurate_sentiment import AccurateModel
     from pipeline.training import labelled, linear
 

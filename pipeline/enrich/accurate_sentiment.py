@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from functools import cache
 from importlib.resources import files
 
 import numpy as np
@@ -87,6 +86,5 @@ def prepared(text: str) -> str:
     return _LINK.sub("", text)
 
 
-@cache
 def _shipped() -> bytes:
     return files(__package__).joinpath("data/sentiment_accurate.onnx").read_bytes()
