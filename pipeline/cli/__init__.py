@@ -11,7 +11,7 @@ from contextlib import suppress
 import click
 
 from pipeline import __version__
-from pipeline.cli import articles, dead, find, operate, schema, servers, train, worker
+from pipeline.cli import articles, dead, find, operate, schema, serve, servers, train, worker
 from pipeline.cli.common import DONE, INTERRUPTED, SOME_REJECTED, WRONG_USAGE
 from pipeline.errors import NewsloomError, NotFound
 
@@ -77,6 +77,7 @@ for _command in (
     find.show,
     find.trends,
     find.tail,
+    serve.serve,
     dead.dead,
     worker.worker,
     servers.setup,

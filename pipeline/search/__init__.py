@@ -1,0 +1,1 @@
+"""Articles for people and programs over HTTP: the API, and the page."""
