@@ -14,8 +14,10 @@ BATCH_BYTES = 5_000_000
 BATCH_SECONDS = 0.2
 """A batch sets out when it has so many items or bytes, or its first item has waited so long."""
 
-THREADS = 3
-MAX_BATCHES = 2 * THREADS
+THREADS = 12
+"""Some wait for what is done for several batches at once, while others write the next ones."""
+
+MAX_BATCHES = THREADS + 4
 MAX_BYTES = 32_000_000
 """How much is on its way at most; one batch more may be, and one item too much in it."""
 

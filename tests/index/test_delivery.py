@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from pipeline.config import Settings
 from pipeline.index import delivery as module
-from pipeline.index.delivery import BATCH_ITEMS, MAX_BATCHES, Delivery
+from pipeline.index.delivery import BATCH_ITEMS, MAX_BATCHES, THREADS, Delivery
+from pipeline.index.elasticsearch.client import connect
 from tests.faults.test_kills import wait_for
 
 
@@ -133,3 +135,9 @@ def test_what_fails_is_never_told_as_done_and_nothing_behind_it() -> None:
     with pytest.raises(ValueError, match="2 can't be"):
         own.done(10)
     own.close()
+
+
+def test_batches_without_an_answer_leave_a_connection_to_the_index_for_others() -> None:
+    with connect(Settings(index="http://127.0.0.1:9200")) as client:
+        (host,) = client.transport.node_pool.all()
+        assert host.config.connections_per_node > THREADS

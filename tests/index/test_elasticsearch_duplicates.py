@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 from collections.abc import Sequence
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from pipeline.article import EnrichedArticle
 from pipeline.index import Refusal
 from pipeline.index.elasticsearch import ElasticsearchIndex
 from pipeline.index.elasticsearch.bulk import Requests
+from pipeline.index.elasticsearch.document import encode
 from pipeline.index.elasticsearch.setup import setup_index
 from pipeline.index.elasticsearch.writer import ElasticsearchWriter
 from tests.contract.test_duplicates import day
@@ -118,7 +121,11 @@ def test_a_writer_that_is_killed_at_any_moment_leaves_what_the_next_one_puts_rig
     assert links(ElasticsearchIndex(*alias)) == expected
 
 
-def test_writers_at_the_same_time_end_with_the_links_of_one(alias: FreshAlias) -> None:
+@pytest.mark.parametrize("writers", [3, 2])
+def test_writers_at_the_same_time_end_with_the_links_of_one(
+    alias: FreshAlias, writers: int
+) -> None:
+    """Three threads write, each for itself, or two of them by the same writer."""
     for seed in range(2):
         rng = random.Random(seed)
         # All versions of an article go to one writer, as those of a partition do.
@@ -139,26 +146,31 @@ def test_writers_at_the_same_time_end_with_the_links_of_one(alias: FreshAlias) -
                     )
                 share.append(list(batch.values()))
                 newest |= batch
-        together(alias, shares)
+        together(alias, shares, writers)
         found = {
             name: link for name, link in links(ElasticsearchIndex(*alias)).items() if name in newest
         }
         assert found == by_hand(newest.values())
 
 
-def together(alias: FreshAlias, shares: Sequence[Sequence[Sequence[EnrichedArticle]]]) -> None:
+def together(
+    alias: FreshAlias, shares: Sequence[Sequence[Sequence[EnrichedArticle]]], writers: int
+) -> None:
     """Writes each share batch by batch, all shares at the same time."""
     failures: list[BaseException] = []
+    several = [ElasticsearchWriter(*alias) for _ in range(writers)]
 
-    def write(share: Sequence[Sequence[EnrichedArticle]]) -> None:
+    def write(own: ElasticsearchWriter, share: Sequence[Sequence[EnrichedArticle]]) -> None:
         try:
-            own = ElasticsearchWriter(*alias)
             for batch in share:
                 assert not own.add(batch)
         except BaseException as error:  # noqa: BLE001 - found below
             failures.append(error)
 
-    threads = [threading.Thread(target=write, args=(share,)) for share in shares]
+    threads = [
+        threading.Thread(target=write, args=(several[number % writers], share))
+        for number, share in enumerate(shares)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -215,9 +227,49 @@ def test_a_link_does_not_change_the_version_of_a_document(alias: FreshAlias) -> 
     assert client.get(index=name, id="late")["_version"] == 8
 
 
-def test_articles_without_near_duplicates_cost_one_bulk_request(
+def test_articles_without_near_duplicates_cost_one_bulk_request_and_a_refresh(
     alias: FreshAlias, breaking: Breaking
 ) -> None:
     batch = [version(f"{n}", wordings(f"s{n}")[0], 1) for n in range(20)]
     assert not ElasticsearchWriter(*alias).add(batch)
-    assert breaking.documents == [20]
+    assert breaking.documents == [20, 1]
+
+
+def test_batches_that_are_written_at_once_share_a_refresh(
+    alias: FreshAlias, breaking: Breaking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    barrier = threading.Barrier(3)
+    real = ElasticsearchWriter._write
+
+    def write(writer: ElasticsearchWriter, *rest: Any) -> Any:
+        barrier.wait(60)
+        return real(writer, *rest)
+
+    monkeypatch.setattr(ElasticsearchWriter, "_write", write)
+    monkeypatch.setattr("pipeline.index.elasticsearch.writer.LINK_SECONDS", 60.0)
+    batches = [
+        [version(f"{story}-{n}", wordings(f"{story}")[0], 1 + n) for story in range(10)]
+        for n in range(3)
+    ]
+    own = ElasticsearchWriter(*alias)
+    threads = [threading.Thread(target=own.add, args=(batch,)) for batch in batches]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    # After the second refresh, for the links, nothing is left to be linked.
+    assert sorted(breaking.documents) == sorted([10, 10, 10, 1, *[1] * 20, 1])
+    assert links(ElasticsearchIndex(*alias)) == by_hand(a for batch in batches for a in batch)
+
+
+def test_a_writer_sees_what_another_has_written_just_before(alias: FreshAlias) -> None:
+    client, name = alias
+    client.indices.put_settings(index=name, settings={"index.refresh_interval": "-1"})
+    text = wordings("a")[0]
+    assert not ElasticsearchWriter(*alias).add([version("early", text, 1)])
+    # Some of what is written on the way is not searchable yet, as that of one that was killed.
+    client.index(index=name, id="later", document=json.loads(encode(version("later", text, 3))))
+    assert not ElasticsearchWriter(*alias).add([version("late", text, 2)])
+    client.indices.refresh(index=name)
+    assert client.get(index=name, id="late")["_source"]["duplicate_of"] == "early"
+    assert client.get(index=name, id="later")["_source"]["duplicate_of"] == "early"

@@ -22,6 +22,9 @@ ALIAS = "newsloom-articles"
 TIMEOUT_SECONDS = 30.0
 """How long an answer is waited for."""
 
+CONNECTIONS = 20
+"""To one host at most: more than the sink writes batches at a time, so its watchdog has one too."""
+
 # It has a line for every request, and more while a server is away; what matters comes as an error.
 logging.getLogger("elastic_transport").setLevel(logging.CRITICAL)
 
@@ -68,6 +71,7 @@ def connect(settings: Settings) -> Elasticsearch:
         return Elasticsearch(
             hosts,
             request_timeout=TIMEOUT_SECONDS,
+            connections_per_node=CONNECTIONS,
             # Another host is asked at once when one is gone; waiting is for whoever called.
             max_retries=len(hosts) - 1,
             retry_on_status=(),

@@ -12,9 +12,9 @@ from elasticsearch import Elasticsearch
 from pipeline.index.duplicates import Copy, Page, Wanted
 from pipeline.index.elasticsearch.client import errors_named
 
-_PAGE = 500
+_PAGE = 2_000
 _MANY = 10_000
-"""How many groups are asked for at a time."""
+"""How many groups or hashes one clause has: servers refuse one of more than 65,536."""
 
 _TEXTS = 50
 """How many texts are fetched at a time: each may have a megabyte."""
@@ -120,7 +120,8 @@ def _copy(source: dict[str, Any]) -> Copy:
 
 
 def _wanted(some: Wanted) -> dict[str, Any]:
-    hashes = {"terms": {"signature": list(some.hashes)}}
+    clauses = [{"terms": {"signature": hashes}} for hashes in parts(some.hashes, _MANY)]
+    hashes = {"bool": {"should": clauses}}
     if not some.groups:
         return hashes
     groups = {"terms": {"duplicate_group": list(some.groups)}}

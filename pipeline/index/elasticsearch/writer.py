@@ -5,10 +5,13 @@ at the same moment. A writer
 
 1. looks up what the index has of its articles: an article that is there is written with the link of
    its version before, which is all that tells of the group that it may leave;
-2. writes them, and makes them searchable;
+2. writes them; what several threads have written meanwhile goes on together (`together`), since
+   what follows costs the index about as much for one batch as for many. All of it is made
+   searchable;
 3. works out what has to be linked otherwise from what the index then has;
 4. writes these links: documents of others first, its own last. A document is written as it was
-   found, with the version that it was found with: where there is a newer one by now, that stays;
+   found, with the version that it was found with: where there is a newer one by now, that stays.
+   Then these are made searchable;
 5. goes on with 3 until nothing has to be linked otherwise, for its own articles and for all whose
    links it wrote.
 
@@ -49,10 +52,17 @@ from pipeline.index.elasticsearch.bulk import MAX_REQUEST_BYTES, Document, Reque
 from pipeline.index.elasticsearch.client import ALIAS
 from pipeline.index.elasticsearch.document import encode, link_fields
 from pipeline.index.elasticsearch.shelf import ElasticsearchShelf, Found, parts
+from pipeline.index.elasticsearch.together import Together
 from pipeline.retry import Trouble, pauses
 
 RELINKED = 50
 """How many documents are fetched at a time to get another link: each may have megabytes."""
+
+LINKED = 3_000
+"""From how many articles on links are worked out without waiting for what others still write."""
+
+LINK_SECONDS = 1.0
+"""How long others are waited for at most."""
 
 ROUNDS = 3
 """So often links are worked out without a pause; more is needed only where others write them."""
@@ -62,6 +72,25 @@ MOST_SECONDS = 2.0
 
 logger = logging.getLogger(__name__)
 _json = msgspec.json.Encoder()
+
+
+class _Written(msgspec.Struct):
+    """What was written and is to be linked.
+
+    Attributes:
+        articles: by id, those that the index took.
+        before: what the index had of them.
+        repeated: ids of those that it had already.
+        document: one of them.
+    """
+
+    articles: dict[str, EnrichedArticle]
+    before: dict[str, Copy]
+    repeated: set[str]
+    document: Document
+
+    def __len__(self) -> int:
+        return len(self.articles)
 
 
 class ElasticsearchWriter:
@@ -87,6 +116,7 @@ class ElasticsearchWriter:
         self._client = client
         self._alias = alias
         self._requests = Requests(client, alias, wait=wait, trouble=trouble)
+        self._together = Together(self._link, enough=LINKED, seconds=LINK_SECONDS)
         self._in_hand: set[str] = set()
         self._free = threading.Condition()
 
@@ -109,37 +139,53 @@ class ElasticsearchWriter:
                 self._free.notify_all()
 
     def _add(self, articles: Sequence[EnrichedArticle]) -> list[Refusal]:
-        texts = {article.id: article.text for article in articles}
-        shelf = ElasticsearchShelf(self._client, self._alias, texts)
+        refused: list[Refusal] = []
+        self._together.do(partial(self._write, articles, refused))
+        return sorted(refused)
+
+    def _write(
+        self, articles: Sequence[EnrichedArticle], refused: list[Refusal]
+    ) -> _Written | None:
+        """Writes articles; gives what is to be linked of it.
+
+        Where nothing of it is near to anything there is nothing to be looked up either.
+        """
+        shelf = ElasticsearchShelf(self._client, self._alias, {})
         possible = [article.id for article in articles if _is_possible_id(article.id)]
         before = {copy.id: copy for copy in self._requests.asked(partial(shelf.copies, possible))}
         links = {key: copy.duplicate_of for key, copy in before.items()}
-        # Where nothing of it is near to anything there is nothing to be looked up either.
-        near = any(article.signature for article in articles)
-        near = near or any(copy.signature or copy.duplicate_of for copy in before.values())
-        refused: list[Refusal] = []
-        conflicts = self._requests.send(
-            self._documents(articles, links, refused), refused, searchable=near
-        )
-        newest: dict[str, EnrichedArticle] = {}
+        documents = list(self._documents(articles, links, refused))
+        conflicts = self._requests.send(documents, refused, searchable=False)
         gone = {refusal.position for refusal in refused}
+        newest: dict[str, EnrichedArticle] = {}
         for position, article in enumerate(articles):
             known = newest.get(article.id)
             if position not in gone and (known is None or known.revision < article.revision):
                 newest[article.id] = article
         repeated = {articles[position].id for position in conflicts} & newest.keys()
-        if near or repeated:
-            self._link(shelf, newest, before, repeated)
-        return sorted(refused)
+        near = any(article.signature for article in newest.values())
+        near = near or any(copy.signature or copy.duplicate_of for copy in before.values())
+        if not newest or not (near or repeated):
+            return None
+        taken = (document for document in documents if document.position not in gone)
+        smallest = min(taken, key=lambda document: len(document.lines))
+        return _Written(newest, before, repeated, smallest)
 
-    def _link(
-        self,
-        shelf: ElasticsearchShelf,
-        articles: Mapping[str, EnrichedArticle],
-        before: Mapping[str, Copy],
-        repeated: Collection[str],
-    ) -> None:
+    def _make_searchable(self, document: Document) -> None:
+        """Makes all that was written until now searchable, by writing what is there already.
+
+        So the right to write is enough. The index has one shard: a document speaks for all.
+        """
+        self._requests.send([document], [], searchable=True)
+
+    def _link(self, written: Sequence[_Written]) -> None:
         """Links near-duplicates of what was written; returns when all is as it has to be."""
+        self._make_searchable(written[0].document)
+        articles = {key: article for some in written for key, article in some.articles.items()}
+        texts = {key: article.text for key, article in articles.items()}
+        shelf = ElasticsearchShelf(self._client, self._alias, texts)
+        repeated = {key for some in written for key in some.repeated}
+        before = {key: copy for some in written for key, copy in some.before.items()}
         changed: dict[str, Copy] = {}
         walked = set()
         for key in articles.keys() - repeated:
@@ -157,6 +203,7 @@ class ElasticsearchWriter:
             own = articles.keys() & links.keys()
             self._relink(shelf, links, links.keys() - own)
             self._relink(shelf, links, own)
+            self._make_searchable(written[0].document)
             looked_at = changed.keys() | links.keys()
             changed = {
                 copy.id: copy for copy in self._requests.asked(partial(shelf.copies, looked_at))
@@ -177,7 +224,7 @@ class ElasticsearchWriter:
                 Document(place, _relinked(found, links[found.id]))
                 for place, found in enumerate(self._requests.asked(partial(shelf.documents, some)))
             ]
-            self._requests.send(documents, refused, searchable=True)
+            self._requests.send(documents, refused, searchable=False)
         for refusal in refused:
             logger.warning("a link could not be written: %s", refusal.message)
 
