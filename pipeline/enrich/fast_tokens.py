@@ -12,6 +12,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -201,12 +202,10 @@ class FastTokenizer:
 
 def _learn_only(nlp: Language, attributes: Sequence[int | str]) -> None:
     """Makes a pipeline find out nothing else of new words."""
-    from spacy.attrs import intify_attr  # a second to import, so not before it is needed
-
-    wanted = {intify_attr(attribute) for attribute in attributes}
-    getters = nlp.vocab.lex_attr_getters
-    for attribute in getters.keys() - wanted:
-        del getters[attribute]
+    vocabulary: Any = nlp.vocab
+    number = import_module("spacy.attrs").intify_attr
+    for attribute in vocabulary.lex_attr_getters.keys() - set(map(number, attributes)):
+        del vocabulary.lex_attr_getters[attribute]
 
 
 def _plain(nlp: Language) -> Callable[[str], Doc]:
