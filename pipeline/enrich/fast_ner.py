@@ -92,12 +92,13 @@ class FastNER:
     Args:
         nlp: the pipeline.
         name: of its entity recogniser.
+        alone: nothing else uses the pipeline, so that it need not find out more of new words.
 
     Raises:
         ValueError: the recogniser is of another architecture.
     """
 
-    def __init__(self, nlp: Language, name: str = "ner") -> None:
+    def __init__(self, nlp: Language, name: str = "ner", *, alone: bool = False) -> None:
         ner: Any = nlp.get_pipe(name)
         tok2vec, lower, upper = _parts(ner.model)
         embedding, encoder, project = _parts_of_vectors(tok2vec)
@@ -130,7 +131,7 @@ class FastNER:
         self._upper = scores[self._closed].T.copy(), bias[self._closed]
         kinds = self._actions.kind[self._closed]
         self._not_out, self._begins = kinds != _OUT, kinds == _BEGIN
-        self._tokenizer = FastTokenizer(nlp, attributes)
+        self._tokenizer = FastTokenizer(nlp, attributes, alone=alone)
         self._words = np.empty((0, self._width), np.float32)
 
     def __call__(self, texts: Sequence[str]) -> list[list[Span]]:
@@ -162,8 +163,7 @@ class FastNER:
         for number, start, end, label in self._spans(
             vectors, self._tokenizer.is_space[words], last, ends
         ):
-            tokens = texts[number]
-            found[number].append(Span(tokens.starts[start], tokens.ends[end - 1], label))
+            found[number].append(Span(*texts[number].span(start, end - 1), label))
         return found
 
     def _embedded(self, words: Numbers) -> Floats:

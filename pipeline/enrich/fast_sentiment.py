@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from io import BytesIO
+from itertools import pairwise, repeat
 from typing import NamedTuple
 from zipfile import BadZipFile
 
@@ -18,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.enrich.lexicon import LexiconModel, split_words
+from pipeline.enrich.memo import WordMemo
 from pipeline.enrich.sentiment_model import LABELS, Floats, SentimentModel, softmax
 
 RATING_STEP = 1 / 30
@@ -124,7 +126,7 @@ class Ratings:
         of_word = self._rows.get
         for words in texts:
             begins.append(len(rows))
-            rows += [row for word in words if (row := of_word(word)) is not None]
+            rows += [row for row in map(of_word, words) if row is not None]
             if len(rows) == begins[-1]:
                 rows.append(self._none)
         if not begins:
@@ -143,22 +145,18 @@ class Terms:
 
     def __init__(self, words: Sequence[str], pairs: npt.NDArray[np.int32]) -> None:
         self._words = {word: number for number, word in enumerate(words)}
-        self._count = len(words)
-        keys = pairs[:, 0].astype(np.int64) * self._count + pairs[:, 1]
-        self._pairs = {key: number for number, key in enumerate(keys.tolist(), self._count)}
+        # A word that does not count is -1: no pair with it has the key of a pair that counts.
+        self._step = len(words) + 1
+        keys = pairs[:, 0].astype(np.int64) * self._step + pairs[:, 1]
+        self._pairs = {key: number for number, key in enumerate(keys.tolist(), len(words))}
 
     def __call__(self, words: Sequence[str]) -> set[int]:
         """The numbers of the words and pairs in a text's words, each once."""
-        numbers = [self._words.get(word, -1) for word in words]
+        numbers = list(map(self._words.get, words, repeat(-1)))
         found = set(numbers)
-        count, pairs = self._count, self._pairs
-        before = -1
-        for number in numbers:
-            if before >= 0 and number >= 0:
-                pair = pairs.get(before * count + number)
-                if pair is not None:
-                    found.add(pair)
-            before = number
+        step, pair_of = self._step, self._pairs.get
+        keys = [before * step + number for before, number in pairwise(numbers)]
+        found.update([pair for pair in map(pair_of, keys) if pair is not None])
         found.discard(-1)
         return found
 
@@ -205,10 +203,12 @@ class FastModel(SentimentModel):
 
 def normalized(words: Sequence[str]) -> list[str]:
     """The words of a text for the model: numbers and symbols lose what makes them single."""
-    return [word if word[0].isalpha() else _normal(word) for word in words]
+    return list(map(_NORMAL.__getitem__, words))
 
 
 def _normal(word: str) -> str:
+    if word[0].isalpha():
+        return word
     if word[0] in "$#@":
         return word[0]
     if word[-1] == "%":
@@ -216,6 +216,9 @@ def _normal(word: str) -> str:
     if word[-1].isdigit():
         return f"{word[0]}0" if word[0] in "+-−" else "0"
     return word
+
+
+_NORMAL = WordMemo(_normal)
 
 
 def _shipped() -> bytes:

@@ -90,7 +90,7 @@ def add_companies(page: Page) -> None:
         if page.prose[end : end + 1] == "." and word.key in DOTTED_FORMS:
             end += 0 if page.ends_sentence(end + 1) else 1
         _replace(page, start, end)
-    for match in _FIRM.finditer(page.prose):
+    for match in _FIRM.finditer(page.prose) if " & " in page.prose else ():
         first = page.word_at(match.start())
         if _may_begin(page, first, match.end()):
             _replace(page, *match.span())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Container, Sequence, Set
+from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -95,12 +95,19 @@ class Page:
         return [word.key for word in self.words]
 
     @cached_property
+    def distinct(self) -> set[str]:
+        """The keys of the words, each once."""
+        return set(self.keys)
+
+    @cached_property
     def lower(self) -> set[str]:
         """The words that stand in lower case somewhere in the text."""
-        return {key for key in set(self.keys) if key.islower()}
+        return {key for key in self.distinct if key.islower()}
 
-    def places(self, wanted: Container[str]) -> list[int]:
+    def places(self, wanted: Collection[str]) -> list[int]:
         """The indices of the words whose keys are among the wanted ones."""
+        if self.distinct.isdisjoint(wanted):
+            return []
         return [index for index, key in enumerate(self.keys) if key in wanted]
 
     @cached_property

@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress
 from typing import TypeVar
 
 T = TypeVar("T")
 
-PhraseIndex = dict[str, list[tuple[tuple[str, ...], T]]]
-"""By a phrase's first word: its other words and what it stands for, the longest phrase first."""
+PhraseIndex = dict[str, list[tuple[int, dict[tuple[str, ...], T]]]]
+"""By a phrase's first word: how many others it has, the most first, and what those stand for."""
 
 
 def index_phrases(phrases: Iterable[tuple[Sequence[str], T]]) -> PhraseIndex[T]:
     """An index of phrases, each its words with what it stands for."""
-    index: PhraseIndex[T] = {}
+    by_first: dict[str, dict[int, dict[tuple[str, ...], T]]] = {}
     for (first, *rest), meaning in phrases:
-        index.setdefault(first, []).append((tuple(rest), meaning))
-    for same_start in index.values():
-        same_start.sort(key=lambda phrase: -len(phrase[0]))
-    return index
+        same_length = by_first.setdefault(first, {}).setdefault(len(rest), {})
+        same_length.setdefault(tuple(rest), meaning)
+    return {first: sorted(lengths.items(), reverse=True) for first, lengths in by_first.items()}
 
 
 def find_phrases(words: list[str], index: PhraseIndex[T]) -> Iterator[tuple[int, int, T]]:
     """The phrases in `words`, the longest at each place, not overlapping: start, end, meaning."""
     done = 0
-    for start in [place for place, word in enumerate(words) if word in index]:
+    for start in compress(range(len(words)), map(index.__contains__, words)):
         if start < done:
             continue
-        for rest, meaning in index[words[start]]:
-            end = start + 1 + len(rest)
-            if not rest or tuple(words[start + 1 : end]) == rest:
-                yield start, end, meaning
+        for count, meanings in index[words[start]]:
+            end = start + 1 + count
+            rest = tuple(words[start + 1 : end])
+            if rest in meanings:
+                yield start, end, meanings[rest]
                 done = end
                 break

@@ -50,7 +50,7 @@ class Recognizer:
 
     @cached_property
     def _ner(self) -> FastNER:
-        return FastNER(self._nlp)
+        return FastNER(self._nlp, alone=True)
 
     def recognize(self, texts: Sequence[str]) -> list[list[Span]]:
         """The spans of each text, in order, not overlapping. No text raises."""

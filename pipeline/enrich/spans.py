@@ -129,18 +129,18 @@ def read_name(page: Page, start: int, end: int, label: str) -> Found | None:
     prose = page.prose
     titles, edges = Rule.TITLES in page.rules, Rule.EDGES in page.rules
     if edges:
-        start, end = trim(prose, *_one_line(prose, start, end))
-        start, end = _of_owner(prose, start, end, label)
+        start, end = _one_line(prose, start, end)
+        start, end = _within(start, _name_edges(prose[start:end], label))
     if titles and _PERSON_TITLE.match(prose, start, end):
         label = "PERSON"
     if Rule.FIRST_NAMES in page.rules and _is_half_a_person(page, start, end):
         label = "PERSON"
     if edges and label == "PERSON":
-        start, end = _without_dateline(page, *_without_titles(prose, start, end))
+        start, end = _within(start, _person_edges(prose[start:end]))
+        start, end = _without_dateline(page, start, end)
         start, end = _whole_person(page, start, end)
     elif edges:
-        start, end = _capitalised(prose, start, end)
-        start = _after_time_zone(prose, start, end)
+        start, end = _within(start, _capital_edges(prose[start:end]))
     if start >= end or page.is_hidden(start, end):
         return None
     if edges:
@@ -177,6 +177,32 @@ def read_name(page: Page, start: int, end: int, label: str) -> Found | None:
         if found.titled and name.split()[-1] not in ORGANIZATION_NOUNS and len(name.split()) <= 4:
             found.type, found.known = "person", None
     return found
+
+
+def _within(start: int, edges: tuple[int, int]) -> tuple[int, int]:
+    return start + edges[0], start + edges[1]
+
+
+# What follows from the written name alone is found out once: names come again and again.
+
+
+@lru_cache(maxsize=10_000)
+def _name_edges(written: str, label: str) -> tuple[int, int]:
+    """The bounds of the name in what the recogniser found."""
+    return _of_owner(written, *trim(written, 0, len(written)), label)
+
+
+@lru_cache(maxsize=10_000)
+def _person_edges(written: str) -> tuple[int, int]:
+    """The bounds of a person's name without titles."""
+    return _without_titles(written, 0, len(written))
+
+
+@lru_cache(maxsize=10_000)
+def _capital_edges(written: str) -> tuple[int, int]:
+    """The bounds of any other name, which begins and ends with a capital."""
+    start, end = _capitalised(written, 0, len(written))
+    return _after_time_zone(written, start, end), end
 
 
 def trim(text: str, start: int, end: int) -> tuple[int, int]:
@@ -352,6 +378,8 @@ def _after_time_zone(text: str, start: int, end: int) -> int:
 def _with_mark(page: Page, start: int, end: int) -> tuple[int, int]:
     """The bounds with the "!" of "Yahoo!", without the full stop of "Inc." that ends a sentence."""
     prose = page.prose
+    if prose[end : end + 1] != "!" and prose[end - 1] != ".":
+        return start, end
     if prose[end : end + 1] == "!" and prose[start:end].split()[-1] in _SHOUTED:
         return start, end + 1
     form = prose[start:end].split()[-1]
@@ -418,8 +446,9 @@ def is_office(page: Page, start: int, end: int) -> bool:
         return True
     if first == last and words[first].key in _ALONE_OFFICES and words[first].key != "Labor":
         return True
-    before = [word.key for word in words[max(0, first - 2) : first]]
-    return before[-1:] in (["of"], ["for"]) and before[0] in _BEFORE_OFFICES
+    if not first or words[first - 1].key not in ("of", "for"):
+        return False
+    return words[max(0, first - 2)].key in _BEFORE_OFFICES
 
 
 def is_titled(page: Page, start: int) -> bool:

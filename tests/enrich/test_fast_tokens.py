@@ -67,6 +67,13 @@ def test_a_special_case_over_a_blank_hides_the_one_beside_it(
     check(nlp, fast, ["( -:)", "-:)", "x(._. )", "._.", "it ’ s", "( * _ * )"])
 
 
+def test_a_pipeline_that_nothing_else_uses_learns_what_is_asked_for(nlp: Language) -> None:
+    own = spacy.blank("en")
+    words = "Pellworth Foods’ 3.5% gain\n at Zürich’s Quillmark-Labs :-) https://a.example/b"
+    check(nlp, FastTokenizer(own, ATTRIBUTES, alone=True), [words])
+    assert own.vocab["Quillmark"].is_alpha != nlp.vocab["Quillmark"].is_alpha
+
+
 def test_words_that_were_forgotten_are_learnt_again(nlp: Language) -> None:
     own = FastTokenizer(nlp, ATTRIBUTES)
     check(nlp, own, ["Berlin is large"])
