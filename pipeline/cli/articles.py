@@ -202,18 +202,21 @@ def _fetched(
 ) -> Iterator[Iterator[Located]]:
     """The articles of each fetch of these feeds, which count as fetched when the next are asked."""
     from pipeline.profiles import load_profiles
+    from pipeline.sources.extraction import Extractor
     from pipeline.sources.feeds.poll import poll
     from pipeline.sources.feeds.state import States
 
     profiles = load_profiles(settings.profiles)
-    return poll(
-        urls,
-        States(settings.data / "feeds", redact(settings.log_url)),
-        stop,
-        source_of=lambda url: profiles.source_of(url, ""),
-        least_seconds=settings.feed_seconds,
-        once=once,
-    )
+    with Extractor() as extractor:
+        yield from poll(
+            urls,
+            States(settings.data / "feeds", redact(settings.log_url)),
+            extractor,
+            stop,
+            source_of=lambda url: profiles.source_of(url, ""),
+            least_seconds=settings.feed_seconds,
+            once=once,
+        )
 
 
 @click.command()

@@ -7,8 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+from pipeline.errors import Rejected
+
+T = TypeVar("T")
 Answer = Callable[["Handler"], None]
 
 
@@ -36,20 +39,22 @@ class Site:
         self.ended = threading.Event()
         self._at_once = 0
         self._lock = threading.Lock()
-        site = self
+        outer = self
 
         class Bound(Handler):
+            site = outer
+
             def do_GET(self) -> None:
-                with site._lock:
-                    site.requests.append(Request(self.path, self.headers))
-                    site._at_once += 1
-                    site.most_at_once = max(site.most_at_once, site._at_once)
+                with self.site._lock:
+                    self.site.requests.append(Request(self.path, self.headers))
+                    self.site._at_once += 1
+                    self.site.most_at_once = max(self.site.most_at_once, self.site._at_once)
                 try:
                     with suppress(ConnectionError):
-                        site.answers.get(self.path, status(404))(self)
+                        self.site.answers.get(self.path, status(404))(self)
                 finally:
-                    with site._lock:
-                        site._at_once -= 1
+                    with self.site._lock:
+                        self.site._at_once -= 1
 
         self._server = ThreadingHTTPServer((host, 0), Bound)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
@@ -68,6 +73,8 @@ class Site:
 
 class Handler(BaseHTTPRequestHandler):
     """Answers one request."""
+
+    site: Site
 
     def give(self, status: int, body: bytes = b"", **headers: str) -> None:
         """An answer; in the names of headers `_` stands for `-`."""
@@ -118,6 +125,14 @@ def serving() -> Iterator[Site]:
         yield site
     finally:
         site.close()
+
+
+def attempt(function: Callable[..., T], *arguments: object) -> T | Rejected:
+    """What a function gives, or the rejection that it raises."""
+    try:
+        return function(*arguments)
+    except Rejected as error:
+        return error
 
 
 def rss(*items: str, ttl: int | None = None) -> bytes:

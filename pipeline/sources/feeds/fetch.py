@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urljoin
+from urllib.parse import unquote, urljoin, urlsplit
 
 from pipeline import __version__
 from pipeline.config import redact
@@ -45,6 +45,24 @@ class Validators(NamedTuple):
     last_modified: str | None = None
 
 
+class Login(NamedTuple):
+    """A name and password for one host, as `HOST:PORT`; no other is sent them."""
+
+    host: str
+    name: str
+    password: str
+
+
+def without_login(url: str) -> tuple[str, Login | None]:
+    """An address without the name and password that may stand in it, and those."""
+    parts = urlsplit(url)
+    login, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return url, None
+    name, _, password = login.partition(":")
+    return parts._replace(netloc=host).geturl(), Login(host, unquote(name), unquote(password))
+
+
 class Fetched(NamedTuple):
     """What came: `data`, or None when it is unchanged.
 
@@ -74,7 +92,7 @@ class Failed(NamedTuple):
 
 
 async def fetch(
-    client: httpx.AsyncClient, url: str, validators: Validators | None
+    client: httpx.AsyncClient, url: str, validators: Validators | None, login: Login | None
 ) -> Fetched | Failed:
     """Gets a feed, unless the server still has the version of `validators`.
 
@@ -82,12 +100,13 @@ async def fetch(
         client: does not follow redirects.
         url: http or https.
         validators: what came with the version that is known; None: none is.
+        login: what one host is sent, wherever else we are sent to.
     """
     import httpx
 
     try:
         async with asyncio.timeout(SECONDS):
-            return await _fetch(client, url, validators)
+            return await _fetch(client, url, validators, login)
     except TimeoutError:
         return Failed("feed_timeout", f"it did not come within {SECONDS:g} s")
     except httpx.TimeoutException:
@@ -102,7 +121,7 @@ async def fetch(
 
 
 async def _fetch(
-    client: httpx.AsyncClient, url: str, validators: Validators | None
+    client: httpx.AsyncClient, url: str, validators: Validators | None, login: Login | None
 ) -> Fetched | Failed:
     moved_to: str | None = None
     permanent = True
@@ -111,13 +130,16 @@ async def _fetch(
         # Another address may have another feed, of which an old date says nothing.
         if validators and validators.url == url:
             headers |= _conditions(validators)
-        async with client.stream("GET", url, headers=headers) as response:
+        known = login is not None and urlsplit(url).netloc == login.host
+        auth = (login.name, login.password) if login and known else None
+        async with client.stream("GET", url, headers=headers, auth=auth) as response:
             status = response.status_code
             location = response.headers.get("location")
             if status in _PERMANENT | _TEMPORARY and location:
                 url = urljoin(url, location)
                 if not is_web_address(url):
                     return Failed("bad_redirect", f"it sends us to {redact(url)[:200]}")
+                url, _ = without_login(url)
                 permanent = permanent and status in _PERMANENT
                 moved_to = url if permanent else moved_to
                 continue

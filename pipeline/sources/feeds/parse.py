@@ -58,9 +58,8 @@ def parse_feed(url: str, content_type: str, data: bytes) -> Feed:
     """
     import feedparser
 
-    headers = {"content-location": url}
-    if content_type:
-        headers["content-type"] = content_type
+    # It is not told the address, against which it would resolve what is no link, like a guid.
+    headers = {"content-type": content_type} if content_type else {}
     # A stream, since feedparser would fetch what looks like an address, and open what does like a
     # file's name. Links within a text do not outlive it, so they need not be made absolute.
     parsed = feedparser.parse(
@@ -80,11 +79,14 @@ def _item(entry: Any, url: str) -> Item:
     if not body.strip() and title:
         # An item that is only a headline says what it says in that.
         body, is_html, title = title, bool(_MARKUP.search(title)), None
+    link, guid = entry.get("link"), entry.get("id")
+    if link == guid and not is_web_address(guid or ""):
+        link = None  # a guid is taken for a link unless it says that it is none
     return Item(
         body=body,
         is_html=is_html,
-        link=_absolute(url, entry.get("link")),
-        guid=entry.get("id") or None,
+        link=_absolute(url, link),
+        guid=guid or None,
         title=title or None,
         published_at=_published_at(entry),
         author=entry.get("author") or None,

@@ -18,7 +18,7 @@ from pipeline.article import Rejection, Submission, identify
 from pipeline.config import redact
 from pipeline.errors import ConfigurationError, Rejected
 from pipeline.sources.extraction import Extractor
-from pipeline.sources.feeds.fetch import Failed, Fetched, Validators, fetch
+from pipeline.sources.feeds.fetch import Failed, Fetched, Validators, fetch, without_login
 from pipeline.sources.feeds.parse import Item
 from pipeline.sources.feeds.state import State, States
 from pipeline.sources.files import Located
@@ -55,6 +55,7 @@ def check_urls(urls: Sequence[str]) -> None:
 def poll(
     urls: Sequence[str],
     states: States,
+    extractor: Extractor,
     stop: threading.Event,
     *,
     source_of: Callable[[str], str],
@@ -70,6 +71,7 @@ def poll(
     Args:
         urls: of RSS and Atom feeds.
         states: what is known of them.
+        extractor: reads them.
         stop: ends the iteration.
         source_of: the name of the source at an address, for items that link nowhere.
         least_seconds: how long a feed is left alone after a fetch. Its own `ttl` or `Cache-Control`
@@ -82,23 +84,22 @@ def poll(
         StorageUnavailable: a state can't be kept.
     """
     check_urls(urls)
-    with Extractor() as extractor:
-        feeds = [
-            _Feed(url, states, extractor, stop, source_of, least_seconds, once=once)
-            for url in dict.fromkeys(urls)
-        ]
-        waiting = list(feeds)
-        while waiting and not stop.is_set():
-            batch = _due(waiting, once=once)
-            if not batch:
-                stop.wait(LOOK_SECONDS)
-                continue
-            for feed, answer in zip(batch, asyncio.run(_ask(batch, stop)), strict=True):
-                if answer is None or stop.is_set():
-                    return
-                yield from feed.take(answer)
-                if once or feed.is_over:
-                    waiting.remove(feed)
+    feeds = [
+        _Feed(url, states, extractor, stop, source_of, least_seconds, once=once)
+        for url in dict.fromkeys(urls)
+    ]
+    waiting = [feed for feed in feeds if once or not feed.is_over]
+    while waiting and not stop.is_set():
+        batch = _due(waiting, once=once)
+        if not batch:
+            stop.wait(LOOK_SECONDS)
+            continue
+        for feed, answer in zip(batch, asyncio.run(_ask(batch, stop)), strict=True):
+            if answer is None or stop.is_set():
+                return
+            yield from feed.take(answer)
+            if once or feed.is_over:
+                waiting.remove(feed)
 
 
 def _due(feeds: Sequence[_Feed], *, once: bool) -> list[_Feed]:
@@ -142,7 +143,7 @@ class _Feed:
         *,
         once: bool,
     ) -> None:
-        self.name = redact(url)
+        self.name, self._login = without_login(url)
         self._url = url
         self._states = states
         self._extractor = extractor
@@ -164,12 +165,10 @@ class _Feed:
 
     @property
     def host(self) -> str:
-        return urlsplit(self._state.moved_to or self._url).netloc.rpartition("@")[2].lower()
+        return urlsplit(self._state.moved_to or self.name).netloc.lower()
 
     def due(self, now: float) -> float:
         """When it is to be fetched; what a clock that was wrong put far away counts as now."""
-        if self.is_over and not self._once:
-            return float("inf")
         due = self._state.due
         return due if due <= now + MOST_WAIT_SECONDS else now
 
@@ -181,7 +180,7 @@ class _Feed:
         validators = None
         if state.validated_url:
             validators = Validators(state.validated_url, state.etag, state.last_modified)
-        return await fetch(client, state.moved_to or self._url, validators)
+        return await fetch(client, state.moved_to or self.name, validators, self._login)
 
     def take(self, answer: Fetched | Failed) -> Iterator[Iterator[Located]]:
         """The articles of a fetch, and its state kept when they were taken."""
@@ -275,7 +274,7 @@ class _Feed:
             metadata=metadata,
         )
         if item.link is None:
-            given.source = self._source_of(self._url)
+            given.source = self._source_of(self.name)
             if item.guid:
                 given.id = identify(given.source, f"{self.name}\0{item.guid}", "")
         try:
