@@ -13,6 +13,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
+import msgspec
+
 from pipeline.article import Submission, parse_time
 from pipeline.errors import Rejected
 from pipeline.sources.decode import decode_text
@@ -134,17 +136,13 @@ def with_page(given: Submission, page: Page) -> Submission:
     metadata = given.metadata
     if page.author and "author" not in metadata:
         metadata = metadata | {"author": page.author}
-    return Submission(
+    return msgspec.structs.replace(
+        given,
         body=page.text,
-        id=given.id,
-        source=given.source,
         url=given.url or page.url,
         title=given.title or page.title,
         published_at=page.published_at if given.published_at in (None, "") else given.published_at,
-        ingested_at=given.ingested_at,
-        language=given.language,
         metadata=metadata,
-        withdrawn=given.withdrawn,
     )
 
 

@@ -97,7 +97,7 @@ async def fetch(
     """Gets a feed, unless the server still has the version of `validators`.
 
     Args:
-        client: does not follow redirects.
+        client: does not follow redirects, and waits for longer than SECONDS.
         url: http or https.
         validators: what came with the version that is known; None: none is.
         login: what one host is sent, wherever else we are sent to.
@@ -109,8 +109,6 @@ async def fetch(
             return await _fetch(client, url, validators, login)
     except TimeoutError:
         return Failed("feed_timeout", f"it did not come within {SECONDS:g} s")
-    except httpx.TimeoutException:
-        return Failed("feed_timeout", "the server does not answer")
     except httpx.InvalidURL as error:
         return Failed("bad_feed_url", f"no address that can be asked: {error}")
     except (httpx.HTTPError, httpx.StreamError, UnicodeError, OSError) as error:

@@ -18,7 +18,7 @@ from pipeline.article import Rejection, Submission, identify
 from pipeline.config import redact
 from pipeline.errors import ConfigurationError, Rejected
 from pipeline.sources.extraction import Extractor
-from pipeline.sources.feeds.fetch import Failed, Fetched, Validators, fetch, without_login
+from pipeline.sources.feeds.fetch import SECONDS, Failed, Fetched, Validators, fetch, without_login
 from pipeline.sources.feeds.parse import Item
 from pipeline.sources.feeds.state import State, States
 from pipeline.sources.files import Located
@@ -116,7 +116,7 @@ async def _ask(feeds: Sequence[_Feed], stop: threading.Event) -> list[Fetched | 
     """What comes of each feed; None for those that were not done at `stop`."""
     import httpx
 
-    async with httpx.AsyncClient(follow_redirects=False) as client:
+    async with httpx.AsyncClient(follow_redirects=False, timeout=2 * SECONDS) as client:
         tasks = [asyncio.create_task(feed.ask(client)) for feed in feeds]
         running: set[asyncio.Task[Fetched | Failed]] = set(tasks)
         while running and not stop.is_set():
