@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 import unicodedata
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from email.utils import parsedate_to_datetime
 from functools import cache
 from hashlib import blake2b
@@ -224,11 +224,19 @@ class Clock:
         return datetime.fromtimestamp(now // 1000, UTC) + timedelta(milliseconds=now % 1000)
 
 
-def settle(submission: Submission, *, source: str, clock: Clock, max_body_bytes: int) -> RawArticle:
+def settle(
+    submission: Submission,
+    *,
+    source: str,
+    clock: Clock,
+    max_body_bytes: int,
+    time_zone: tzinfo = UTC,
+) -> RawArticle:
     """A submission with source, id, times and language settled for good.
 
     `source` is used when the submission names none. Without an id it is a hash of source and url,
-    or of source and white-space-normalised body when there is no url.
+    or of source and white-space-normalised body when there is no url. A time that names no zone is
+    one of `time_zone`.
 
     Raises:
         Rejected: empty or over-large body, impossible time, unusable id.
@@ -255,7 +263,7 @@ def settle(submission: Submission, *, source: str, clock: Clock, max_body_bytes:
         raise Rejected("bad_id", f"the id is longer than {MAX_ID_BYTES} bytes")
     if not article_id.isprintable():
         raise Rejected("bad_id", "the id has a control character or a lone surrogate")
-    published_at = parse_time(submission.published_at)
+    published_at = parse_time(submission.published_at, time_zone)
     return RawArticle(
         id=article_id,
         source=source,
@@ -335,15 +343,18 @@ def milliseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
-def to_utc(moment: datetime) -> datetime:
-    """The same moment in UTC; a time without a zone is UTC."""
+def to_utc(moment: datetime, time_zone: tzinfo = UTC) -> datetime:
+    """The same moment in UTC; a time that names no zone is one of `time_zone`."""
     if moment.tzinfo is None:
-        return moment.replace(tzinfo=UTC)
+        moment = moment.replace(tzinfo=time_zone)
     return moment.astimezone(UTC)
 
 
-def parse_time(value: str | float | None) -> datetime | None:
-    """A producer's time: ISO 8601 date or date and time, RFC 5322, or seconds since 1970; UTC.
+def parse_time(value: str | float | None, time_zone: tzinfo = UTC) -> datetime | None:
+    """A producer's time: ISO 8601 date or date and time, RFC 5322, or seconds since 1970; in UTC.
+
+    A time that names no zone is one of `time_zone`. A date alone is that day's midnight in UTC, in
+    whatever zone: so it stays that day.
 
     Raises:
         Rejected: it is none of these, or no possible moment of the years 1 to 9999.
@@ -358,8 +369,9 @@ def parse_time(value: str | float | None) -> datetime | None:
             day = date.fromisoformat(text)
             return datetime(day.year, day.month, day.day, tzinfo=UTC)
         if text[:1].isdigit():
-            return to_utc(datetime.fromisoformat(text))
-        return to_utc(parsedate_to_datetime(text))
+            return to_utc(datetime.fromisoformat(text), time_zone)
+        # -0000 is a time in UTC that does not tell its sender's zone (RFC 5322, 3.3).
+        return to_utc(parsedate_to_datetime(text), UTC if text.endswith("-0000") else time_zone)
     except (ValueError, OverflowError, OSError, TypeError, IndexError):
         raise Rejected(
             "bad_time", f"published_at is not a possible time: {str(value)[:60]!r}"

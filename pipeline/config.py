@@ -31,6 +31,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         max_body_bytes: the largest title and body together, in bytes of UTF-8.
         retention_days: how long records of topics that are kept by time stay, in days.
         profiles: a TOML file of source profiles that is added to the shipped one.
+        feed_seconds: how long a feed is left alone after a fetch; it may itself ask for longer.
         sentiment: the model of sentiment: fast, accurate, lexicon, or a file that `newsloom train
             sentiment` wrote.
         partitions: into how many partitions `setup` divides each topic of Kafka: the most workers
@@ -53,6 +54,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_body_bytes: int = 1_000_000
     retention_days: float = 30
     profiles: Path | None = None
+    feed_seconds: float = 300
     sentiment: str = "fast"
     partitions: int = 6
     replication: int = 1
@@ -91,6 +93,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "processes": (0, 1_000),
     "max_body_bytes": (0, 7_000_000),
     "retention_days": (0, 36_500),
+    "feed_seconds": (1, 86_400),
     "partitions": (1, 10_000),
     "replication": (1, 100),
     "enrich_seconds": (0.1, 3_600),

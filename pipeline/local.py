@@ -155,7 +155,8 @@ class Service:
         settings: where everything is.
         inputs: gives the articles to produce first; the service lives on the raw topic. It is
             called again when producing has to start again: what was published is then unchanged.
-        follow: called with a producer and a stop event after `inputs`, to go on producing.
+        follow: called with a producer and a stop event after `inputs`, to go on producing; with
+            `drain` all that it produces until it returns is indexed.
         rejected: is called with each input that can't become an article.
     """
 
@@ -236,9 +237,9 @@ class Service:
         )
         try:
             producer.produce(self._until_stopped(self._inputs()))
-            self._produced.set()
-            if self._follow is not None and not self._drain:
+            if self._follow is not None:
                 self._follow(producer, self._stop)
+            self._produced.set()
         finally:
             log.close()
 

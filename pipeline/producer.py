@@ -106,12 +106,14 @@ def settled(
     value = located.value
     if isinstance(value, Rejection):
         return value
+    source = (value.source or "").strip() or profiles.source_of(value.url, value.body)
     try:
         return settle(
             value,
-            source=profiles.source_of(value.url, value.body),
+            source=source,
             clock=clock,
             max_body_bytes=settings.max_body_bytes,
+            time_zone=profiles.time_zone_of(source),
         )
     except Rejected as error:
         return located.rejection(error.reason, str(error), value.id)

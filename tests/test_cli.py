@@ -257,7 +257,7 @@ def test_a_damaged_index_says_what_to_do_and_is_rebuilt(tmp_path: Path) -> None:
         (["search", "--from", "yesterday"], "no date"),
         (["search", "--after", "?"], "next"),
         (["search", "--sort", "colour"], "colour"),
-        (["produce"], "Missing argument"),
+        (["produce"], "name a PATH"),
         (["frobnicate"], "No such command"),
     ],
 )

@@ -21,7 +21,7 @@ KNOWS = {
     "shingles": set(),
     "trends": {"article"},
     "workers": {"errors"},
-    "sources": {"article", "config", "errors"},
+    "sources": {"article", "config", "errors", "workers"},
     "enrich": {"article", "config", "errors", "profiles", "shingles"},
     "log": {"article", "config", "errors"},
     "index": {"article", "config", "errors", "retry", "shingles", "trends"},
@@ -64,9 +64,11 @@ def test_every_module_says_what_it_is_for() -> None:
 
 def test_no_command_waits_for_what_another_one_needs() -> None:
     heavy = (
-        "{'numpy', 'spacy', 'onnxruntime', 'jax', 'sklearn', 'kafka', 'elasticsearch', 'fastapi'}"
+        "{'numpy', 'spacy', 'onnxruntime', 'jax', 'sklearn', 'kafka', 'elasticsearch', 'fastapi',"
+        " 'httpx', 'feedparser', 'trafilatura', 'lxml'}"
     )
-    program = f"import pipeline.cli, sys; print(sorted({heavy} & sys.modules.keys()))"
+    parts = "pipeline.cli, pipeline.sources, pipeline.sources.feeds.poll, sys"
+    program = f"import {parts}; print(sorted({heavy} & sys.modules.keys()))"
     run = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )

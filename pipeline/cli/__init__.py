@@ -39,6 +39,7 @@ Settings, from the environment or a file .env:
   NEWSLOOM_MAX_BODY_BYTES   the largest title and body together       1000000
   NEWSLOOM_RETENTION_DAYS   how long raw records and letters stay     30
   NEWSLOOM_PROFILES         a TOML file of further source profiles
+  NEWSLOOM_FEED_SECONDS     how long a feed is left alone, at least    300
   NEWSLOOM_SENTIMENT        fast, accurate, lexicon, or a file of `train`  fast
 
 \b

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from itertools import count
 from pathlib import Path
-from typing import Any
+from threading import Event
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -14,13 +18,26 @@ from pipeline.cli.common import (
     SOME_REJECTED,
     as_json,
     command,
+    ended_by,
     paths,
     print_json,
     run_until_signal,
+    signals_to,
     tell,
 )
-from pipeline.config import Settings
+from pipeline.config import Settings, redact
 from pipeline.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pipeline.sources import Located
+
+feeds = click.option(
+    "--feed",
+    "feeds",
+    multiple=True,
+    metavar="URL",
+    help="Fetch the articles of this RSS or Atom feed. Can be repeated.",
+)
 
 
 @click.command()
@@ -41,10 +58,18 @@ def demo(settings: Settings) -> None:
     metavar="DIR",
     help="Read the articles of this folder, now and whenever they change. Can be repeated.",
 )
+@feeds
 @click.option("--drain", is_flag=True, help="End when everything is indexed.")
 @as_json
 @command
-def up(settings: Settings, folders: tuple[Path, ...], *, drain: bool, as_json: bool) -> int:
+def up(
+    settings: Settings,
+    folders: tuple[Path, ...],
+    feeds: tuple[str, ...],
+    *,
+    drain: bool,
+    as_json: bool,
+) -> int:
     """Run the service, until SIGTERM or Ctrl-C.
 
     It enriches and indexes what is produced, here or by `newsloom produce`.
@@ -59,16 +84,31 @@ def up(settings: Settings, folders: tuple[Path, ...], *, drain: bool, as_json: b
     from pipeline.local import Service
     from pipeline.producer import Producer
     from pipeline.sources import read
+    from pipeline.sources.feeds.poll import check_urls
+    from pipeline.sources.merge import merge
     from pipeline.sources.watch import watch
 
-    def follow(producer: Producer, stop: Any) -> None:
+    check_urls(feeds)
+
+    def changed(stop: Event) -> Iterator[Iterator[Located]]:
         for files in watch(folders, stop):
-            producer.produce(read(files, max_body_bytes=settings.max_body_bytes))
+            yield read(files, max_body_bytes=settings.max_body_bytes)
+
+    def follow(producer: Producer, stop: Event) -> None:
+        if drain:
+            for articles in _fetched(settings, feeds, stop, once=True):
+                producer.produce(articles)
+            return
+        sources = [changed] if folders else []
+        if feeds:
+            sources.append(lambda stop: _fetched(settings, feeds, stop, once=False))
+        for articles in merge(sources, stop):
+            producer.produce(articles)
 
     service = Service(
         settings,
         inputs=lambda: read(folders if drain else (), max_body_bytes=settings.max_body_bytes),
-        follow=follow if folders and not drain else None,
+        follow=follow if feeds or (folders and not drain) else None,
         rejected=tell,
     )
     status = run_until_signal(service, drain=drain)
@@ -87,41 +127,63 @@ def up(settings: Settings, folders: tuple[Path, ...], *, drain: bool, as_json: b
 
 
 @click.command()
-@paths
+@click.argument("paths", metavar="[PATH]...", nargs=-1)
+@feeds
+@click.option("--follow", is_flag=True, help="Fetch the feeds again and again, until SIGTERM.")
 @as_json
 @command
-def produce(settings: Settings, paths: tuple[str, ...], *, as_json: bool) -> int:
-    """Put articles on the raw topic; - is standard input.
+def produce(
+    settings: Settings,
+    paths: tuple[str, ...],
+    feeds: tuple[str, ...],
+    *,
+    follow: bool,
+    as_json: bool,
+) -> int:
+    """Put articles on the raw topic, from files and feeds; - is standard input.
 
     \b
     .txt            one article, with an optional leading "date YYYY-MM-DD"
     .json           one article, or an array of articles
     .jsonl .ndjson  one article a line
     .csv            one article a row; the first row names the fields
+    .html .htm      one page, of which the article is taken
     Each may be compressed (.gz, .zst); a folder stands for all such files in it.
 
     Of an article's fields only `body` is required; the others are id, source, url, title,
     published_at, language and metadata. What was produced before is unchanged, however often.
     """
+    if not paths and not feeds:
+        raise click.UsageError("name a PATH, - for standard input, or a --feed URL")
+    if follow and not feeds:
+        raise click.UsageError("--follow is for feeds; `newsloom up --watch DIR` follows a folder")
+
     from pipeline.log import open_log
     from pipeline.producer import ProduceCounts, Producer
     from pipeline.profiles import load_profiles
     from pipeline.sources import read
+    from pipeline.sources.feeds.poll import check_urls
     from pipeline.terminal import progress
 
+    check_urls(feeds)
     log = open_log(settings)
     counts = ProduceCounts()
     producer = Producer(log, settings, load_profiles(settings.profiles), counts, tell)
     inputs = read(paths, max_body_bytes=settings.max_body_bytes, stdin=sys.stdin.buffer)
+    stop, numbers = Event(), count(1)
+    received: Sequence[int] = ()
     try:
         with progress("articles") as advance:
 
-            def counted() -> Any:
-                for number, located in enumerate(inputs, 1):
+            def counted(inputs: Iterable[Located]) -> Iterator[Located]:
+                for located in inputs:
                     yield located
-                    advance(number)
+                    advance(next(numbers))
 
-            producer.produce(counted())
+            producer.produce(counted(inputs))
+            with signals_to(stop.set) if follow else nullcontext(()) as received:
+                for articles in _fetched(settings, feeds, stop, once=not follow):
+                    producer.produce(counted(articles))
     finally:
         if as_json:
             print_json(counts)
@@ -130,7 +192,31 @@ def produce(settings: Settings, paths: tuple[str, ...], *, as_json: bool) -> int
                 f"{counts.accepted:,} accepted, {counts.rejected:,} rejected, "
                 f"{counts.unchanged:,} unchanged"
             )
+    if follow:
+        return ended_by(received, drain=False)
     return SOME_REJECTED if counts.rejected else DONE
+
+
+def _fetched(
+    settings: Settings, urls: Sequence[str], stop: Event, *, once: bool
+) -> Iterator[Iterator[Located]]:
+    """The articles of each fetch of these feeds, which count as fetched when the next are asked."""
+    from pipeline.profiles import load_profiles
+    from pipeline.sources.extraction import Extractor
+    from pipeline.sources.feeds.poll import poll
+    from pipeline.sources.feeds.state import States
+
+    profiles = load_profiles(settings.profiles)
+    with Extractor() as extractor:
+        yield from poll(
+            urls,
+            States(settings.data / "feeds", redact(settings.log_url)),
+            extractor,
+            stop,
+            source_of=lambda url: profiles.source_of(url, ""),
+            least_seconds=settings.feed_seconds,
+            once=once,
+        )
 
 
 @click.command()

@@ -39,7 +39,7 @@ def command(function: Command) -> Command:
             format="%(asctime)s %(levelname)s %(message)s",
             datefmt="%H:%M:%S",
         )
-        for chatty in ("watchfiles", "asyncio"):
+        for chatty in ("watchfiles", "asyncio", "httpx", "httpcore"):
             logging.getLogger(chatty).setLevel(logging.WARNING)
         _check_encoding(options.values())
         try:

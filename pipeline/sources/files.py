@@ -23,6 +23,8 @@ from pipeline.sources.decode import (
     to_utf8,
     unreadable,
 )
+from pipeline.sources.extraction import Extractor
+from pipeline.sources.html import is_html
 
 STDIN = "-"
 """The path that stands for standard input."""
@@ -35,6 +37,8 @@ _READERS: dict[str, _Reader] = {
     ".jsonl": formats.json_lines,
     ".ndjson": formats.json_lines,
     ".csv": formats.csv_rows,
+    ".html": formats.html_page,
+    ".htm": formats.html_page,
 }
 _COMPRESSIONS: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd"}
 # JSON can write a character of one byte as six (\u0041): text within its limit may take a longer
@@ -70,8 +74,8 @@ def read(
     """The articles in files, in folders (recursively, in the order of names) and on "-".
 
     Args:
-        paths: files named `.txt`, `.json`, `.jsonl`, `.ndjson` or `.csv`, each also with `.gz` or
-            `.zst`, folders of such files, or "-" for standard input.
+        paths: files named `.txt`, `.json`, `.jsonl`, `.ndjson`, `.csv`, `.html` or `.htm`, each
+            also with `.gz` or `.zst`, folders of such files, or "-" for standard input.
         max_body_bytes: the largest body that is of use, in bytes; a line, row or text file may
             have four times as many.
         stdin: what "-" reads; None: the process's own.
@@ -80,21 +84,26 @@ def read(
     on after it. However large a file of lines is, only a few of them are in memory.
     """
     limit = _LINE_FACTOR * max_body_bytes
-    for path in paths:
-        if str(path) == STDIN:
-            chunks = read_chunks(stdin or sys.stdin.buffer)
-            head, chunks = peek(chunks, lambda head: len(head) >= 4)
-            yield from _read_stream(STDIN, chunks, compression_of(head), None, limit)
-            continue
-        try:
-            is_folder = stat.S_ISDIR(Path(path).stat().st_mode)
-        except (OSError, ValueError) as error:
-            yield _located(unreadable(error), str(path))
-            continue
-        yield from _read_folder(Path(path), limit) if is_folder else _read_file(path, limit)
+    with Extractor() as extractor:
+        for path in paths:
+            if str(path) == STDIN:
+                chunks = read_chunks(stdin or sys.stdin.buffer)
+                head, chunks = peek(chunks, lambda head: len(head) >= 4)
+                compression = compression_of(head)
+                yield from _read_stream(STDIN, chunks, compression, None, limit, extractor)
+                continue
+            try:
+                is_folder = stat.S_ISDIR(Path(path).stat().st_mode)
+            except (OSError, ValueError) as error:
+                yield _located(unreadable(error), str(path))
+                continue
+            if is_folder:
+                yield from _read_folder(Path(path), limit, extractor)
+            else:
+                yield from _read_file(path, limit, extractor)
 
 
-def _read_folder(folder: Path, limit: int) -> Iterator[Located]:
+def _read_folder(folder: Path, limit: int, extractor: Extractor) -> Iterator[Located]:
     waiting = [folder]
     while waiting:
         path = waiting.pop()
@@ -108,10 +117,10 @@ def _read_folder(folder: Path, limit: int) -> Iterator[Located]:
             waiting += (item for item in inside if not item.name.startswith("."))
         # A pipe or device would be waited for without end; what has vanished is reported.
         elif is_article_file(path) and (path.is_file() or not path.exists()):
-            yield from _read_file(path, limit)
+            yield from _read_file(path, limit, extractor)
 
 
-def _read_file(path: str | Path, limit: int) -> Iterator[Located]:
+def _read_file(path: str | Path, limit: int, extractor: Extractor) -> Iterator[Located]:
     name = str(path)
     found = _format_of(name)
     if found is None:
@@ -119,7 +128,7 @@ def _read_file(path: str | Path, limit: int) -> Iterator[Located]:
         message = f"not a kind of file that is read: {endings}, each also with .gz or .zst"
         yield _located(Rejected("unknown_format", message), name)
         return
-    yield from _read_stream(name, read_file(Path(path)), *found, limit)
+    yield from _read_stream(name, read_file(Path(path)), *found, limit, extractor)
 
 
 def _read_stream(
@@ -128,6 +137,7 @@ def _read_stream(
     compression: Compression | None,
     reader: _Reader | None,
     limit: int,
+    extractor: Extractor,
 ) -> Iterator[Located]:
     """The articles in the data; without a reader, its beginning tells what it is."""
     try:
@@ -141,9 +151,23 @@ def _read_stream(
             head, chunks = peek(to_utf8(chunks), _shows_format)
             reader = _reader_for(head)
         for value, line in reader(chunks, limit):
-            yield _located(value, name, line)
+            yield _located(_as_text(value, reader, extractor), name, line)
     except Rejected as error:
         yield _located(error, name)
+
+
+def _as_text(
+    value: Submission | Rejected, reader: _Reader, extractor: Extractor
+) -> Submission | Rejected:
+    """The same with text in place of a page, or of a body of JSON or CSV that is HTML."""
+    if isinstance(value, Rejected) or reader is formats.text_article:
+        return value
+    if reader is not formats.html_page and not is_html(value.body):
+        return value
+    try:
+        return extractor.submission(value)
+    except Rejected as error:
+        return error
 
 
 def _format_of(name: str) -> tuple[Compression | None, _Reader] | None:
@@ -163,6 +187,7 @@ def _shows_format(head: bytes) -> bool:
 def _reader_for(head: bytes) -> _Reader:
     """What reads standard input that begins so.
 
+    A doctype or the tag of a page or a block begins HTML.
     "{" begins JSON lines, or one object if nothing else is on the line, which JSON lines can't
     have. "[" begins an array, unless no object, array or text follows: "[Update] Shares rose".
     """
@@ -170,6 +195,8 @@ def _reader_for(head: bytes) -> _Reader:
         return formats.json_document
     if re.match(rb"\s*\{", head):
         return formats.json_lines
+    if is_html(head.decode(errors="replace")):
+        return formats.html_page
     if re.match(rb"\s*\[\s*(?:[\[{\]\"]|$)", head):
         return formats.json_document
     return formats.text_article

@@ -23,6 +23,7 @@ from pipeline.sources.decode import (
     split_lines,
     to_utf8,
 )
+from pipeline.sources.html import decode_page
 
 Found = tuple[Submission | Rejected, int | None]
 """A submission, or why there is none, and the line it begins on (from 1) where there are lines."""
@@ -46,6 +47,15 @@ def text_article(chunks: Iterable[bytes], limit: int) -> Iterator[Found]:
         Rejected: over `limit` bytes, or no text.
     """
     yield Submission(body=decode_text(read_all(chunks, limit))), None
+
+
+def html_page(chunks: Iterable[bytes], limit: int) -> Iterator[Found]:
+    """One article, whose body is the page as it is: not yet its text.
+
+    Raises:
+        Rejected: over `limit` bytes, or no text.
+    """
+    yield Submission(body=decode_page(read_all(chunks, limit))), None
 
 
 def json_document(chunks: Iterable[bytes], limit: int) -> Iterator[Found]:

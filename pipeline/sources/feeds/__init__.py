@@ -1,0 +1,1 @@
+"""Articles from RSS and Atom feeds, fetched politely."""
