@@ -83,6 +83,7 @@ for _command in (
     servers.setup,
     servers.sink,
     operate.delete,
+    operate.expire,
     operate.replay,
     operate.reindex,
     operate.doctor,
