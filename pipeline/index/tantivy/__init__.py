@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -36,6 +37,12 @@ from pipeline.index.query import (
 )
 from pipeline.index.tantivy.folder import current, damaged, errors_named, open_folder
 from pipeline.trends import Trend, Window
+
+STEP, STEPS = 0.5, 16
+"""Half-lives by which scores fade at once before they are worked out, and how many such steps."""
+
+LOOKED_AT = 1_000
+"""Hits that are looked at at once for a score that fades: as cheap as a few."""
 
 _Clause = tuple[tantivy.Occur, tantivy.Query]
 
@@ -174,14 +181,20 @@ class TantivyIndex:
         return clauses
 
     def _published(self, since: datetime | None, until: datetime | None) -> _Clause:
+        first = milliseconds(since) if since else None
+        end = milliseconds(until) if until else None
+        return (tantivy.Occur.Must, self._between(first, end))
+
+    def _between(self, first: int | None, end: int | None) -> tantivy.Query:
+        """Published at `first` or later, before `end`; milliseconds since 1970."""
         published = tantivy.Query.range_query(
             self._schema,
             "published",
             tantivy.FieldType.Integer,
-            milliseconds(since) if since else None,
-            milliseconds(until) - 1 if until else None,
+            first,
+            None if end is None else end - 1,
         )
-        return (tantivy.Occur.Must, tantivy.Query.const_score_query(published, 0.0))
+        return tantivy.Query.const_score_query(published, 0.0)
 
     def _phrase(self, terms: Sequence[str]) -> tantivy.Query:
         def of(field: str) -> tantivy.Query:
@@ -221,14 +234,18 @@ class TantivyIndex:
             "order_by_field": "order",
             "order": tantivy.Order.Asc if query.sort == "oldest" else tantivy.Order.Desc,
         }
-        first = partial(self._first, everything, **({} if ranked else by_date))
+        end = offset + size
+        first, looked = partial(self._first, everything, **({} if ranked else by_date)), max(end, 1)
         if ranked and query.recency:
-            first = partial(self._faded, everything, query.recency)
+            first, looked = partial(self._faded, everything, query.recency), max(end, LOOKED_AT)
         if query.collapse:
-            total, shown = self._one_of_each(everything, offset, size, first)
+            found = _until(first, looked, lambda found: len(self._places(found)) >= end)
+            places = self._places(found)
+            total = len(places) if found.is_all else self._groups(everything)
+            shown = [found.hits[place] for place in places[offset:end]]
         else:
-            found = _until(first, offset + size, lambda found: len(found.hits) >= offset + size)
-            total, shown = found.total, found.hits[offset : offset + size]
+            found = _until(first, looked, lambda found: len(found.hits) >= end)
+            total, shown = found.total, list(found.hits[offset:end])
         hits = []
         for score, address in shown:
             article = self._article(address)
@@ -251,40 +268,54 @@ class TantivyIndex:
         return _Ranked(found.hits, count, is_all=len(found.hits) == count)
 
     def _faded(self, everything: tantivy.Query, recency: Recency, looked: int) -> _Ranked:
-        """The first hits by a score that fades, of those that are the first by relevance.
+        """The first hits by a score that fades, of those that come first by what it is at most.
 
-        A score only ever gets lower by fading: what is not looked at can't come before a hit that
-        still has the score of the last one (R. Fagin et al., "Optimal aggregation algorithms for
-        middleware", 2003).
+        What is not looked at can't come before a hit whose score is at least what the last one's
+        can be (R. Fagin et al., "Optimal aggregation algorithms for middleware", 2003).
         """
-        found = self._first(everything, looked)
+        begin = milliseconds(recency.reference)
+        width = recency.half_life // timedelta(milliseconds=1)
+        ends = [begin - round(step * STEP * width) for step in range(1, STEPS + 1)]
+        bounds = [-end for end in ends]
+        found = self._first(self._stepwise(everything, ends), looked)
         published = self._searcher.fast_field_values(
             "published", [address for _, address in found.hits]
         )
-        width = recency.half_life / timedelta(milliseconds=1)
-        end = milliseconds(recency.reference)
         faded = []
         for (score, address), moment in zip(found.hits, published, strict=True):
-            age = MOST_HALF_LIVES if moment is None else (end - moment) / width
-            faded.append((score * 0.5 ** min(max(age, 0.0), MOST_HALF_LIVES), address))
+            age = MOST_HALF_LIVES if moment is None else (begin - moment) / width
+            age = min(max(age, 0.0), MOST_HALF_LIVES)
+            step = STEPS if moment is None else bisect_left(bounds, -moment)
+            faded.append((score * 0.5 ** (age - step * STEP), address))
         faded.sort(key=lambda hit: -hit[0])
         if not found.is_all:
             last = found.hits[-1][0]
             faded = [hit for hit in faded if hit[0] >= last]
         return _Ranked(faded, found.total, found.is_all)
 
-    def _one_of_each(
-        self, everything: tantivy.Query, offset: int, size: int, first: Callable[[int], _Ranked]
-    ) -> tuple[int, Sequence[tuple[Any, tantivy.DocAddress]]]:
-        """How many groups of near-duplicates there are, and the first hit of those of a page."""
-        end = offset + size
-        found = _until(first, end, lambda found: len(self._places(found)) >= end)
-        places = self._places(found)
-        total = len(places) if found.is_all else self._groups(everything)
-        return total, [found.hits[place] for place in places[offset:end]]
+    def _stepwise(self, everything: tantivy.Query, ends: Sequence[int]) -> tantivy.Query:
+        """What is found, with scores that fade by steps: never below what they are to be."""
+        bounds = zip(ends, [None, *ends], strict=False)
+        parts = []
+        for step, (since, until) in enumerate(bounds):
+            of_step = tantivy.Query.boolean_query(
+                [
+                    (tantivy.Occur.Must, everything),
+                    (tantivy.Occur.Must, self._between(since, until)),
+                ]
+            )
+            parts.append(tantivy.Query.boost_query(of_step, 0.5 ** (step * STEP)))
+        # The rest is older, or has no date.
+        rest = tantivy.Query.boolean_query(
+            [
+                (tantivy.Occur.Must, everything),
+                (tantivy.Occur.MustNot, self._between(ends[-1], None)),
+            ]
+        )
+        return _any([*parts, tantivy.Query.boost_query(rest, 0.5 ** (STEPS * STEP))])
 
     def _places(self, found: _Ranked) -> list[int]:
-        """Where the first hit of each group of near-duplicates stands."""
+        """Where the first one of each group of near-duplicates stands among hits."""
         groups = self._searcher.fast_field_values("group", [address for _, address in found.hits])
         first: dict[float | None, int] = {}
         for place, group in enumerate(groups):
@@ -369,10 +400,9 @@ class _Ranked(NamedTuple):
 
 
 def _until(
-    first: Callable[[int], _Ranked], wanted: int, enough: Callable[[_Ranked], bool]
+    first: Callable[[int], _Ranked], looked: int, enough: Callable[[_Ranked], bool]
 ) -> _Ranked:
-    """Looks at the `wanted` first hits, then at four times as many, until there are enough."""
-    looked = max(wanted, 1)
+    """Looks at the first hits, at four times as many each time, until there are enough."""
     while True:
         found = first(looked)
         if found.is_all or enough(found):
