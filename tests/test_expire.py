@@ -96,6 +96,15 @@ def test_a_correction_that_comes_later_is_a_new_version_until_the_next_time(
     assert found(filled) == {"recent", "undated-new"}
 
 
+def test_an_article_that_came_in_by_a_clock_that_is_ahead_is_withdrawn_too(
+    filled: Settings,
+) -> None:
+    ahead = datetime.now(UTC) + timedelta(minutes=30)
+    produce(filled, [article("ahead", published_at=OLD.isoformat(), ingested_at=ahead)])
+    run(filled, "--older-than", "400d")
+    assert found(filled) == {"recent", "undated-new"}
+
+
 def test_subscribers_are_told(filled: Settings) -> None:
     run(filled, "--older-than", "400d")
     log = open_log(filled)
