@@ -41,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         enrich_megabytes: how much memory a worker process may take besides its models.
         stall_seconds: after how long without progress, while there is work and all servers answer,
             a worker or sink ends itself with status 70.
+        kibana: where Kibana is, a URL, for `setup` to give it the dashboard; empty: nowhere.
         health: HOST:PORT where a worker or sink answers GET /health; empty: nowhere.
     """
 
@@ -61,6 +62,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     enrich_seconds: float = 60
     enrich_megabytes: int = 2_000
     stall_seconds: float = 300
+    kibana: str = ""
     health: str = ""
 
     @property

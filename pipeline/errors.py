@@ -9,7 +9,8 @@ NewsloomError
 │   └── InUse               another process holds what only one may hold
 └── Transient               may work later, with nothing changed by us
     ├── StorageUnavailable  full disk, read-only folder, a lock held for too long, no broker
-    └── IndexUnavailable    the index's servers do not answer, are overloaded or refuse us
+    ├── IndexUnavailable    the index's servers do not answer, are overloaded or refuse us
+    └── KibanaUnavailable   Kibana does not answer, has not started yet, or refuses us
 """
 
 from __future__ import annotations
@@ -61,3 +62,7 @@ class StorageUnavailable(Transient):
 
 class IndexUnavailable(Transient):
     """The servers of the index do not answer, are overloaded, or refuse our credentials."""
+
+
+class KibanaUnavailable(Transient):
+    """Kibana does not answer, has not started yet, or refuses our credentials."""

@@ -1,13 +1,14 @@
-"""Looking after the embedded log and index: locks, retention; and withdrawing an article."""
+"""Looking after the embedded log and index: locks, retention; and withdrawing articles."""
 
 from __future__ import annotations
 
 import fcntl
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -35,7 +36,9 @@ ENRICHERS = "newsloom-enrich"
 """The consumer group of the enrichment."""
 
 DAY_MILLISECONDS = 86_400_000
-REBUILD_POLL = 500
+
+EXPIRED_AT_ONCE = 500
+"""Withdrawals that are published together."""
 
 logger = logging.getLogger(__name__)
 
@@ -110,13 +113,60 @@ def withdraw(settings: Settings, article_id: str) -> None:
     known = _newest(settings, log, article_id)
     if known is None:
         raise NotFound(f"no article {article_id}; `newsloom search` shows ids")
-    source, ingested_at = known
+    if isinstance(log, SqliteLog):
+        log.forget(ARTICLES_RAW, article_id)
+    log.publish(ARTICLES_RAW, [_withdrawal(article_id, *known)])
+    log.close()
+
+
+def expire(
+    settings: Settings,
+    before: datetime,
+    progress: Callable[[int], None],
+    *,
+    dry_run: bool = False,
+) -> int:
+    """Publishes a withdrawal of each article that was published before a moment.
+
+    Of one without a date the moment counts at which it came in. It is as if each had been deleted:
+    subscribers are told, and no older version comes back, not by a replay and not by a rebuild. A
+    version that comes in later is a new one. To do the same again does no harm: what is withdrawn
+    is not found any more, and a second withdrawal is like the first.
+
+    Args:
+        settings: where everything is.
+        before: the first moment that is not too old.
+        progress: called with how many there are so far.
+        dry_run: only counts.
+
+    Returns:
+        How many there are.
+
+    Raises:
+        ConfigurationError: there is no index or no log.
+        StorageUnavailable: the log did not answer; what was published stays so.
+        IndexUnavailable: the index did not.
+    """
+    log = open_log(settings, create=False)
+    try:
+        aged = open_index(settings).older_than(before)
+        count = 0
+        while some := list(islice(aged, EXPIRED_AT_ONCE)):
+            if not dry_run:
+                records = [_withdrawal(one.id, one.source, one.ingested_at) for one in some]
+                log.publish(ARTICLES_RAW, records)
+            count += len(some)
+            progress(count)
+        return count
+    finally:
+        log.close()
+
+
+def _withdrawal(article_id: str, source: str, ingested_at: datetime) -> Record:
+    """A version of an article without text, newer than the one that came in then."""
     submission = Submission(id=article_id, source=source, withdrawn=True)
     raw = settle(submission, source=source, clock=Clock(after=ingested_at), max_body_bytes=1)
-    if isinstance(log, SqliteLog):
-        log.forget(ARTICLES_RAW, raw.id)
-    log.publish(ARTICLES_RAW, [Record(raw.id, msgspec.json.encode(raw))])
-    log.close()
+    return Record(raw.id, msgspec.json.encode(raw))
 
 
 def _newest(settings: Settings, log: Log, article_id: str) -> tuple[str, datetime] | None:

@@ -1,4 +1,4 @@
-"""`newsloom setup`: the topics and the index that servers must have before the pipeline runs."""
+"""`newsloom setup`: the topics and the index that servers must have, and what Kibana is given."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pipeline.config import Settings
 from pipeline.index.elasticsearch.client import connect
 from pipeline.index.elasticsearch.rebuild import mend
 from pipeline.index.elasticsearch.setup import setup_index
+from pipeline.kibana import setup_kibana
 from pipeline.log.kafka_client import servers_of
 from pipeline.log.kafka_groups import nobody_in
 from pipeline.log.kafka_topics import TopicChange, setup_topics
@@ -34,7 +35,7 @@ def set_up(settings: Settings, *, check: bool = False) -> Iterator[Change]:
 
     Args:
         settings: where the servers are, and how topics should be; an embedded log or index makes
-            itself, and nothing is done for it.
+            itself, and nothing is done for it; without a Kibana nothing is done for that.
         check: only finds out what would be changed.
 
     Yields:
@@ -44,6 +45,7 @@ def set_up(settings: Settings, *, check: bool = False) -> Iterator[Change]:
         ConfigurationError: the servers do not allow it, or something of others is in the way.
         StorageUnavailable: no broker answers.
         IndexUnavailable: Elasticsearch does not answer or refuses our credentials.
+        KibanaUnavailable: Kibana does not start, or refuses our credentials.
     """
     if settings.log_url.startswith("kafka:"):
         for change in setup_topics(
@@ -59,6 +61,8 @@ def set_up(settings: Settings, *, check: bool = False) -> Iterator[Change]:
             if mend(client, check=True) and not _is_rebuilt(settings):
                 yield from map(Change, mend(client, check=check))
             yield from map(Change, setup_index(client, check=check))
+    if settings.kibana:
+        yield from map(Change, setup_kibana(settings, check=check))
 
 
 def _topic_change(change: TopicChange) -> Change:

@@ -215,6 +215,24 @@ def test_a_deleted_article_is_gone_and_does_not_come_back(both: Both) -> None:
     assert (unknown.status, unknown.err) == (1, both.here("delete", "none").err)
 
 
+def test_an_expired_article_is_gone_and_does_not_come_back(both: Both) -> None:
+    old = b'{"id": "of-1990", "body": "It rained in Tokyo.", "published_at": "1990-01-01"}'
+    assert both.there("produce", "-", stdin=old).status == 0
+    wait_for(lambda: both.there("show", "of-1990").status == 0)
+    before = total(both.there("search", "--json", "--size", "0"))
+    counted = both.there("expire", "--older-than", "9000d", "--dry-run", "--json").lines[0]
+    assert (counted["expired"], counted["dry_run"]) == (1, True)
+    answer = both.there("expire", "--older-than", "9000d")
+    assert answer.out.endswith(
+        "withdrawn; they are gone when `newsloom worker` and `newsloom sink` have done what is"
+        " waiting\n"
+    )
+    wait_for(lambda: both.there("show", "of-1990").status == 1)
+    assert both.there("reindex").status == 0
+    assert both.there("show", "of-1990").status == 1
+    assert total(both.there("search", "--json", "--size", "0")) == before - 1
+
+
 def test_a_replay_leaves_the_index_as_it_is(both: Both) -> None:
     before = comparable(both.there("search", "--sort", "newest", "--size", "50", "--json").lines)
     articles = len(list(messages(log := open_log(both.settings), ARTICLES_RAW)))

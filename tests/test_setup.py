@@ -15,6 +15,7 @@ from pipeline.article import ARTICLES_ENRICHED, ARTICLES_RAW
 from pipeline.config import Settings
 from pipeline.index.elasticsearch.client import ALIAS, connect
 from pipeline.index.elasticsearch.rebuild import Rebuild
+from pipeline.index.elasticsearch.setup import component_templates
 from pipeline.log import kafka_groups
 from pipeline.log.kafka_client import servers_of
 from pipeline.log.kafka_groups import only_member
@@ -24,6 +25,7 @@ from pipeline.setup import Change, set_up
 from tests.conftest import ROOT
 from tests.faults.test_kills import wait_for
 from tests.servers.both import articles, environment, lag, publish, running_sink
+from tests.servers.indices import remove_templates
 from tests.servers.kafka import KafkaBroker
 from tests.servers.topics import delete_topics
 from tests.test_cli import newsloom
@@ -35,7 +37,7 @@ def nothing(on_servers: Settings, kafka_broker: KafkaBroker) -> Settings:
     delete_topics(kafka_broker)
     with connect(on_servers) as client:
         client.indices.delete(index=f"{ALIAS}-000001")
-        client.indices.delete_index_template(name=ALIAS)
+        remove_templates(client, ALIAS)
     return on_servers
 
 
@@ -44,6 +46,7 @@ def test_what_it_made_is_said_line_by_line_and_the_second_time_there_is_nothing(
 ) -> None:
     wanted = [f"topic {topic}: created, 4 partitions, replication 1" for topic in ALL_TOPICS]
     wanted += [
+        *(f"component template {name}: created" for name in component_templates()),
         f"index template {ALIAS}: created",
         f"index {ALIAS}-000001: created",
         f"alias {ALIAS}: created for {ALIAS}-000001",
@@ -135,7 +138,7 @@ def test_an_installed_package_has_what_setting_up_takes(tmp_path: Path, nothing:
     )
     wheel = tmp_path / built.stdout.split()[-1]
     with zipfile.ZipFile(wheel) as archive:
-        assert "pipeline/index/elasticsearch/index-template.json" in archive.namelist()
+        assert "pipeline/index/elasticsearch/templates/index-template.json" in archive.namelist()
         archive.extractall(tmp_path / "installed")
     done = subprocess.run(
         [sys.executable, "-c", "from pipeline.cli import main; main()", "setup"],

@@ -48,6 +48,7 @@ On servers (see docs/operations.md for all):
   NEWSLOOM_INDEX            https://[USER:PASSWORD@]HOST:9200[,HOST:9200]
   NEWSLOOM_INDEX_API_KEY    in place of a password
   NEWSLOOM_INDEX_CA         a PEM file; or NEWSLOOM_INDEX_FINGERPRINT
+  NEWSLOOM_KIBANA           http://[USER:PASSWORD@]HOST:5601, for setup
 
 \b
 Exit status:
@@ -84,6 +85,7 @@ for _command in (
     servers.setup,
     servers.sink,
     operate.delete,
+    operate.expire,
     operate.replay,
     operate.reindex,
     operate.doctor,

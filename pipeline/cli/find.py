@@ -11,7 +11,14 @@ import click
 from pipeline.cli.common import DONE, Command, as_json, command, print_json
 from pipeline.config import Settings
 from pipeline.errors import NotFound
-from pipeline.index.query import FACETS, Query, decode_offset, normalise, parse_day
+from pipeline.index.query import (
+    FACETS,
+    Query,
+    decode_offset,
+    normalise,
+    parse_day,
+    recency_of,
+)
 from pipeline.trends import WindowName
 
 
@@ -41,6 +48,11 @@ def _facet_options(command: Command) -> Command:
     help="Order; without a query relevance is newest.",
 )
 @click.option(
+    "--recent",
+    metavar="SPAN",
+    help="Rank what is recent higher: each such span of age halves the score. As 12h, 7d or 4w.",
+)
+@click.option(
     "--collapse",
     is_flag=True,
     help="Of near-duplicates only the first. The total counts groups of them then, facets and "
@@ -55,6 +67,7 @@ def search(
     query: tuple[str, ...],
     since: str | None,
     until: str | None,
+    recent: str | None,
     *,
     as_json: bool,
     **options: Any,
@@ -81,11 +94,13 @@ def search(
         for name in FACETS
         if (values := options.pop(name))
     }
+    end = parse_day(until, last=True) if until else None
     asked = Query(
         text=" ".join(query),
         filters=filters,
         since=parse_day(since) if since else None,
-        until=parse_day(until, last=True) if until else None,
+        until=end,
+        recency=recency_of(recent, end) if recent else None,
         **options,
     )
     first = decode_offset(asked.after) + 1

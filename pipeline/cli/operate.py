@@ -1,9 +1,10 @@
-"""The commands of whoever runs newsloom: delete, replay, reindex, doctor."""
+"""The commands of whoever runs newsloom: delete, expire, replay, reindex, doctor."""
 
 from __future__ import annotations
 
 import time
 from contextlib import suppress
+from datetime import UTC, datetime
 
 import click
 
@@ -72,6 +73,53 @@ def _until_on_servers(settings: Settings, article_id: str) -> str | None:
         if time.monotonic() > until:
             return "what came before it is done"
         time.sleep(0.2)
+    return None
+
+
+@click.command()
+@click.option(
+    "--older-than", "age", metavar="SPAN", required=True, help="As 400d, or 52w; in hours: 36h."
+)
+@click.option("--dry-run", is_flag=True, help="Change nothing: say how many there are.")
+@as_json
+@command
+def expire(settings: Settings, age: str, *, dry_run: bool, as_json: bool) -> int:
+    """Withdraw all articles that were published longer ago.
+
+    Of those without a date it counts when they came in. Each is withdrawn as by `newsloom delete`:
+    it is gone from search, subscribers are told, and neither `reindex` nor `replay` brings it back;
+    a version that is produced later does, until the next `expire`. Can be interrupted and repeated.
+    A running service removes them from the index; where none runs, this command does, unless the
+    topics are Kafka's.
+    """
+    from pipeline.index.query import parse_span
+    from pipeline.maintenance import expire as withdraw_old
+    from pipeline.terminal import progress
+
+    before = datetime.now(UTC) - parse_span(age)
+    with progress("articles") as advance:
+        count = withdraw_old(settings, before, advance, dry_run=dry_run)
+    waits_for = _removed(settings) if count and not dry_run else None
+    if as_json:
+        print_json({"expired": count, "before": before, "dry_run": dry_run})
+    elif dry_run:
+        click.echo(f"{count:,} articles would be withdrawn, published before {before:%Y-%m-%d}")
+    else:
+        done = f"withdrawn; they are gone when {waits_for}" if waits_for else "withdrawn"
+        click.echo(f"{count:,} articles published before {before:%Y-%m-%d} {done}")
+    return DONE
+
+
+def _removed(settings: Settings) -> str | None:
+    """Brings an embedded index up to date where nobody else does; gives what that waits for."""
+    from pipeline.local import Service
+
+    if settings.log_url.startswith("kafka:"):
+        return "`newsloom worker` and `newsloom sink` have done what is waiting"
+    try:
+        Service(settings, rejected=tell).run(drain=True)
+    except InUse:
+        return "the service that runs has done what is waiting"
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+import msgspec
 
 from pipeline.cli.common import (
     DONE,
@@ -18,16 +19,24 @@ from pipeline.config import Settings
 
 @click.command()
 @click.option("--check", is_flag=True, help="Change nothing; status 1 when something would change.")
+@click.option(
+    "--kibana", metavar="URL", help="Give Kibana there the dashboard; see NEWSLOOM_KIBANA."
+)
 @as_json
 @command
-def setup(settings: Settings, *, check: bool, as_json: bool) -> int:
+def setup(settings: Settings, kibana: str | None, *, check: bool, as_json: bool) -> int:
     """Make the topics on Kafka, and the index on Elasticsearch.
 
     Can be repeated: says what it changed. What an interrupted `newsloom reindex` left is removed.
     Nothing has to be set up for a log and index in a folder.
+
+    Where a Kibana is named, it gets a data view, saved searches and a dashboard. What it has of
+    this release stays, with all that was changed in it.
     """
     from pipeline.setup import set_up
 
+    if kibana is not None:
+        settings = msgspec.structs.replace(settings, kibana=kibana)
     changes = []
     for change in set_up(settings, check=check):
         changes.append(change)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -77,6 +78,14 @@ class Refusal(NamedTuple):
     message: str
 
 
+class Aged(msgspec.Struct, frozen=True):
+    """An article that is older than was asked for: what it takes to withdraw it."""
+
+    id: str
+    source: str
+    ingested_at: datetime
+
+
 class Index(Protocol):
     """A view of the enriched topic that can be searched; sees what a writer has committed."""
 
@@ -107,6 +116,13 @@ class Index(Protocol):
 
         Returns:
             One for each ticker, also for one that no article names, in the order of `symbols`.
+        """
+        ...
+
+    def older_than(self, moment: datetime) -> Iterator[Aged]:
+        """Articles that were published before a moment, or came in before it if they have no date.
+
+        What changes meanwhile may be among them or not.
         """
         ...
 

@@ -25,7 +25,7 @@ ANALYZER = "news"
 _JOINER = "\N{MODIFIER LETTER APOSTROPHE}"
 """Stands for the marks inside a word: Unicode, and so the tokenizer, takes it for a letter."""
 
-# An index that analyses text itself has the same patterns: elasticsearch/index-template.json.
+# An index that analyses text itself has the same patterns: elasticsearch/templates/text.json.
 _POSSESSIVE = re.compile(r"['’](?<=[^\W_].)[sS](?!\w)")
 _INSIDE = re.compile(r"['’.&,](?<=[^\W_].)(?=[^\W_])(?:(?<!,)|(?<=\d,)(?=\d))")
 _UNSPACED = re.compile("[\u3040-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")

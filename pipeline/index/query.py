@@ -44,6 +44,9 @@ FACET_SIZE = 10
 TITLE_BOOST = 3.0
 """How much more a word counts in the title than in the text."""
 
+MOST_HALF_LIVES = 64
+"""What is older than so many half-lives, or has no date, is ranked as what is that old."""
+
 Sort = Literal["relevance", "newest", "oldest"]
 
 
@@ -72,6 +75,17 @@ class TextQuery(NamedTuple):
         return [phrase for group in self.groups for phrase in group]
 
 
+class Recency(msgspec.Struct, frozen=True):
+    """How the score of an article fades: it is halved by each `half_life` before `reference`.
+
+    Which of two articles comes first does not depend on `reference`, unless one of them is younger:
+    that one has its full score. So a page stays the page that it was.
+    """
+
+    half_life: timedelta
+    reference: datetime
+
+
 class Query(msgspec.Struct, frozen=True, kw_only=True):
     """A search.
 
@@ -81,6 +95,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
         since: the earliest `published_at`.
         until: the first `published_at` that is too late.
         sort: "relevance" is by date where there is no text.
+        recency: makes less of the relevance of older articles.
         collapse: of near-duplicates that are found only the first is a hit.
         size: how many hits.
         after: `next` of the page before.
@@ -91,6 +106,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime | None = None
     until: datetime | None = None
     sort: Sort = "relevance"
+    recency: Recency | None = None
     collapse: bool = False
     size: int = 10
     after: str | None = None
@@ -230,6 +246,32 @@ def parse_day(value: str, *, last: bool = False) -> datetime:
         return moment + length if last else moment
     except OverflowError:
         return moment
+
+
+def parse_span(value: str) -> timedelta:
+    """A stretch of time of a user: a number and h, d or w, for hours, days or weeks.
+
+    Raises:
+        ConfigurationError: it is none, or not between an hour and a hundred years.
+    """
+    match = re.fullmatch(r"(\d{1,7}(?:\.\d{1,6})?)([hdw])", value.strip().lower(), re.ASCII)
+    span = float(match[1]) * _SPANS[match[2]] if match else timedelta()
+    if not _SPANS["h"] <= span <= timedelta(days=36_500):
+        raise ConfigurationError(f"{value!r}: expected a number and h, d or w, as 12h, 7d or 4w")
+    return span
+
+
+_SPANS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+
+
+def recency_of(half_life: str, until: datetime | None) -> Recency:
+    """What a user wants by a half-life: reckoned from the end of the query, or of today.
+
+    Raises:
+        ConfigurationError: it is no stretch of time.
+    """
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return Recency(parse_span(half_life), until or today + timedelta(days=1))
 
 
 def encode_offset(offset: int) -> str:

@@ -7,7 +7,7 @@ from typing import cast, get_args
 from urllib.parse import urlencode
 
 from pipeline.errors import ConfigurationError
-from pipeline.index.query import FACETS, Query, Sort, normalise, parse_day
+from pipeline.index.query import FACETS, Query, Sort, normalise, parse_day, recency_of
 
 MOST_HITS = 1_000
 """How many hits a page may have."""
@@ -29,6 +29,8 @@ def query_of(parameters: Mapping[str, Sequence[str]]) -> Query:
     sort = _last(parameters, "sort") or "relevance"
     if sort not in get_args(Sort):
         raise ConfigurationError(f"sort: expected one of {', '.join(get_args(Sort))}")
+    end = parse_day(until, last=True) if until else None
+    recent = _last(parameters, "recent")
     size = _last(parameters, "size") or "10"
     if not size.isdecimal() or int(size) > MOST_HITS:
         raise ConfigurationError(f"size: expected 0 to {MOST_HITS:,}")
@@ -40,8 +42,9 @@ def query_of(parameters: Mapping[str, Sequence[str]]) -> Query:
             if (values := [normalise(facet, v) for v in parameters.get(facet, ()) if v.strip()])
         },
         since=parse_day(since) if since else None,
-        until=parse_day(until, last=True) if until else None,
+        until=end,
         sort=cast("Sort", sort),
+        recency=recency_of(recent, end) if recent else None,
         collapse=_last(parameters, "collapse").lower() in ("1", "true", "on", "yes"),
         size=int(size),
         after=_last(parameters, "after") or None,

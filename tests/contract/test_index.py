@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from pipeline.article import EnrichedArticle, Sentiment, Ticker
 from pipeline.errors import ConfigurationError
-from pipeline.index import Index, SearchResult
+from pipeline.index import Aged, Index, SearchResult
 from pipeline.index.elasticsearch import ElasticsearchIndex
 from pipeline.index.elasticsearch.setup import setup_index
 from pipeline.index.elasticsearch.writer import ElasticsearchWriter
-from pipeline.index.query import MAX_RESULTS, Query
+from pipeline.index.query import MAX_RESULTS, Query, Recency
 from pipeline.index.tantivy import TantivyIndex
 from pipeline.index.tantivy.writer import open_writer
 from tests.conftest import as_published, enriched
@@ -211,6 +212,86 @@ def test_pages_follow_each_other_without_gap_or_repetition(fill: Fill) -> None:
         assert sorted(seen) == sorted(str(n) for n in range(25))
 
 
+WEEK = Recency(timedelta(days=7), day(17))
+
+
+def scores(index: Index, text: str, **fields: Any) -> dict[str, float]:
+    hits = index.search(Query(text=text, size=1000, **fields)).hits
+    assert all(hit.score is not None for hit in hits)
+    return {hit.id: hit.score or 0.0 for hit in hits}
+
+
+def test_with_recency_the_newer_of_two_equal_articles_comes_first(fill: Fill) -> None:
+    index = fill([enriched("new", published_at=day(9)), enriched("old", published_at=day(2))])
+    assert list(scores(index, "tokyo", recency=WEEK)) == ["new", "old"]
+    assert found(index, recency=WEEK) == {"new", "old"}
+
+
+def test_a_score_is_halved_by_each_half_life(fill: Fill) -> None:
+    ages = {"0": 0.0, "1": 1.0, "3.5": 3.5, "10": 10.0, "63": 63.0, "64": 64.0}
+    articles = [
+        enriched(name, published_at=day(17) - age * WEEK.half_life) for name, age in ages.items()
+    ]
+    others = {"future": 0.0, "ancient": 64.0, "undated": 64.0}
+    articles += [
+        enriched("future", published_at=day(18)),
+        enriched("ancient", published_at=datetime(1, 1, 1, tzinfo=UTC)),
+        enriched("undated", published_at=None),
+    ]
+    index = fill(articles)
+    plain, faded = scores(index, "tokyo"), scores(index, "tokyo", recency=WEEK)
+    for name, age in (ages | others).items():
+        assert faded[name] == pytest.approx(plain[name] * 0.5**age, rel=1e-3), name
+
+
+def mixed() -> list[EnrichedArticle]:
+    """Articles of which the more relevant ones are older, and some the reverse."""
+    return [
+        enriched(
+            f"{number:03}",
+            text="tariff " * (1 + number % 7) + "and so on " * (number % 11),
+            published_at=day(17) - timedelta(hours=37 * number),
+        )
+        for number in range(120)
+    ]
+
+
+def test_recency_changes_the_order_as_the_scores_say_however_deep_an_article_was(
+    fill: Fill,
+) -> None:
+    index = fill(mixed())
+    plain = scores(index, "tariff")
+    age = {article.id: 37 * int(article.id) / (24 * 7) for article in mixed()}
+    expected = sorted(plain, key=lambda name: -plain[name] * 0.5 ** age[name])
+    assert list(scores(index, "tariff", recency=WEEK)) == expected != list(plain)
+    top = index.search(Query(text="tariff", size=5, recency=WEEK))
+    assert ids(top) == expected[:5]
+    assert top.total == 120
+
+
+def test_pages_by_recency_follow_each_other_whenever_they_are_asked_for(fill: Fill) -> None:
+    index = fill(mixed())
+    whole = list(scores(index, "tariff", recency=WEEK))
+    seen: list[str] = []
+    after: str | None = None
+    moment = WEEK.reference
+    while len(seen) < len(whole):
+        later = Recency(WEEK.half_life, moment)
+        page = index.search(Query(text="tariff", size=7, after=after, recency=later))
+        seen += ids(page)
+        after, moment = page.next, moment + timedelta(days=1)
+    assert seen == whole
+    assert after is None
+
+
+def test_by_date_and_without_a_text_recency_changes_nothing(fill: Fill) -> None:
+    index = fill(mixed())
+    for fields in ({"sort": "oldest", "text": "tariff"}, {}):
+        query = Query(size=120, **fields)  # type: ignore[arg-type]
+        recent = msgspec.structs.replace(query, recency=WEEK)
+        assert ids(index.search(recent)) == ids(index.search(query))
+
+
 def test_names_are_filtered_in_whatever_case(fill: Fill) -> None:
     index = fill([enriched("a", people=["Ada Example"]), enriched("b", people=["Ada Examples"])])
     assert found(index, filters={"person": ["ada example"]}) == {"a"}
@@ -342,3 +423,33 @@ def test_a_name_in_several_fields_of_an_article_counts_once(fill: Fill) -> None:
 def test_suggestions_know_capitals_beyond_ascii(fill: Fill, prefix: str) -> None:
     index = fill([enriched("1", organizations=["Élan Vital", "Elan"])])
     assert [s.value for s in index.suggest(prefix)] == ["Élan Vital"]
+
+
+def test_old_articles_are_those_published_before_or_without_a_date_come_in_before(
+    fill: Fill,
+) -> None:
+    dated = {
+        "before": day(9, 23),
+        "at": day(10),
+        "after": day(11),
+        "ancient": datetime(1, 1, 1, tzinfo=UTC),
+    }
+    articles = [
+        enriched(name, published_at=moment, ingested_at=day(20)) for name, moment in dated.items()
+    ]
+    articles += [
+        enriched("undated", published_at=None, ingested_at=day(9), source="other"),
+        enriched("undated-at", published_at=None, ingested_at=day(10)),
+        enriched("withdrawn", published_at=day(1), withdrawn=True, text=""),
+    ]
+    found = {aged.id: aged for aged in fill(articles).older_than(day(10))}
+    assert found.keys() == {"before", "ancient", "undated"}
+    assert found["undated"] == Aged("undated", "other", day(9))
+    assert found["before"].ingested_at == day(20)
+
+
+def test_all_old_articles_are_found_however_many_there_are(fill: Fill) -> None:
+    names = {f"{number:04}" for number in range(2_300)}
+    index = fill([enriched(name) for name in names])
+    assert sorted(aged.id for aged in index.older_than(day(18))) == sorted(names)
+    assert not list(index.older_than(day(17)))

@@ -10,9 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.article import Clock, EnrichedArticle, Submission, settle
-from pipeline.enrich import Enricher
-from pipeline.errors import Rejected
+from pipeline.article import EnrichedArticle
 from pipeline.index import Index, SearchResult
 from pipeline.index.analysis import words
 from pipeline.index.elasticsearch import ElasticsearchIndex
@@ -21,9 +19,7 @@ from pipeline.index.elasticsearch.writer import ElasticsearchWriter
 from pipeline.index.query import Query
 from pipeline.index.tantivy import TantivyIndex
 from pipeline.index.tantivy.writer import open_writer
-from pipeline.profiles import load_profiles
-from pipeline.sources import read
-from tests.conftest import SAMPLES
+from tests.samples import enriched_samples
 from tests.servers.elasticsearch import ElasticsearchNode
 from tests.servers.indices import FreshAlias, alias_of
 
@@ -34,16 +30,7 @@ AUGUST = datetime(2025, 8, 1, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def samples() -> list[EnrichedArticle]:
     """The samples with their labels; a corrected one in all its versions."""
-    clock = Clock()
-    raw = []
-    for located in read([SAMPLES], max_body_bytes=1_000_000):
-        if isinstance(located.value, Submission):
-            try:
-                raw.append(settle(located.value, source="file", clock=clock, max_body_bytes=10**6))
-            except Rejected:
-                continue
-    results = Enricher(load_profiles()).enrich(raw)
-    return [result for result in results if isinstance(result, EnrichedArticle)]
+    return enriched_samples()
 
 
 @pytest.fixture(scope="module")

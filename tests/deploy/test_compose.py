@@ -40,8 +40,8 @@ def test_the_file_has_the_form_that_compose_asks_for() -> None:
 
 def test_every_part_of_the_pipeline_is_there() -> None:
     assert SERVICES.keys() - set(ONCE) == {"kafka", "elasticsearch", "kibana", "worker", "sink"}
-    assert ONCE == ["certificates", "producer", "setup"]
-    assert OURS == ["producer", "setup", "sink", "worker"]
+    assert ONCE == ["certificates", "kibana-setup", "producer", "setup"]
+    assert OURS == ["kibana-setup", "producer", "setup", "sink", "worker"]
 
 
 # References
@@ -142,7 +142,7 @@ def test_the_producer_runs_only_when_it_is_asked_for() -> None:
     assert {n for n, service in SERVICES.items() if "profiles" in service} == {"producer"}
 
 
-@pytest.mark.parametrize("name", ["worker", "sink", "producer"])
+@pytest.mark.parametrize("name", ["worker", "sink", "producer", "kibana-setup"])
 def test_our_services_run_commands_that_are_there(name: str) -> None:
     assert SERVICES[name]["command"][0] in cli.commands
 
@@ -152,6 +152,12 @@ def test_setup_runs_commands_that_are_there() -> None:
     assert (shell, option, line) == ("sh", "-c", "newsloom setup && python /users.py")
     assert "setup" in cli.commands
     assert {"source": "users", "target": "/users.py"} in SERVICES["setup"]["configs"]
+
+
+def test_kibana_is_given_its_dashboard_when_it_answers() -> None:
+    setup = SERVICES["kibana-setup"]
+    assert setup["depends_on"] == {"kibana": {"condition": "service_healthy"}}
+    assert setup["environment"]["NEWSLOOM_KIBANA"].endswith("@kibana:5601")
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -251,4 +257,4 @@ def test_the_authority_s_key_is_where_nobody_else_looks() -> None:
 def test_the_superuser_s_password_is_given_to_no_service_that_runs_on() -> None:
     secret = SECRETS["ELASTIC_PASSWORD"]
     has = {n for n, s in SERVICES.items() if secret in str(s.get("environment"))}
-    assert has == {"elasticsearch", "setup"}
+    assert has == {"elasticsearch", "setup", "kibana-setup"}

@@ -25,7 +25,7 @@ from elasticsearch import Elasticsearch
 from pipeline.article import EnrichedArticle
 from pipeline.config import Settings
 from pipeline.index.elasticsearch.client import ALIAS, connect
-from pipeline.index.elasticsearch.setup import template
+from pipeline.index.elasticsearch.setup import composed
 from pipeline.log import Record
 from pipeline.reindex import reindex
 from tests.conftest import enriched
@@ -247,7 +247,7 @@ def test_sinks_killed_under_load(on_servers: Settings, tmp_path: Path, note: Not
 def test_a_mapping_conflict_makes_dead_letters_that_can_be_sent_back_when_it_is_mended(
     on_servers: Settings, client: Elasticsearch
 ) -> None:
-    wanted = template()["template"]
+    wanted = composed()
     wanted["mappings"]["properties"]["symbols"] = {"type": "long"}
     client.indices.delete(index=f"{ALIAS}-000001")
     client.indices.create(index=f"{ALIAS}-000001", aliases={ALIAS: {}}, mappings=wanted["mappings"])

@@ -19,7 +19,12 @@ from pipeline.index import open_index
 from pipeline.index.batching import Batcher
 from pipeline.index.elasticsearch import ElasticsearchIndex, bulk
 from pipeline.index.elasticsearch.client import connect
-from pipeline.index.elasticsearch.setup import setup_index, template
+from pipeline.index.elasticsearch.setup import (
+    component_templates,
+    composed,
+    index_template,
+    setup_index,
+)
 from pipeline.index.elasticsearch.writer import ElasticsearchWriter
 from pipeline.index.query import Query
 from tests.conftest import ROOT, as_published, enriched
@@ -82,6 +87,13 @@ def indexed(alias: FreshAlias) -> set[str]:
     client.indices.refresh(index=name)
     hits = ElasticsearchIndex(client, name).search(Query(size=5000)).hits
     return {hit.id for hit in hits}
+
+
+def older_template(alias: str) -> dict[str, Any]:
+    """One index template with everything, as releases had it before, and a field less."""
+    whole = composed(alias)
+    del whole["mappings"]["properties"]["stated_sentiments"]
+    return {"index_patterns": [f"{alias}-*"], "priority": 500, "template": whole}
 
 
 def nested(depth: int) -> dict[str, Any]:
@@ -296,9 +308,7 @@ def test_a_field_that_only_an_older_index_does_not_map_is_waited_for(
     fresh_alias: FreshAlias, caplog: pytest.LogCaptureFixture
 ) -> None:
     client, name = fresh_alias
-    older = template(name)
-    del older["template"]["mappings"]["properties"]["stated_sentiments"]
-    client.indices.put_index_template(name=name, **older)
+    client.indices.put_index_template(name=name, **older_template(name))
     client.indices.create(index=f"{name}-000001", aliases={name: {}})
     own = ElasticsearchWriter(client, name, wait=Pauses(lambda: setup_index(client, name)))
     assert not own.add(articles(2))
@@ -448,6 +458,7 @@ def test_setting_up_says_what_it_made_and_the_second_time_makes_nothing(
 ) -> None:
     name = fresh_alias[1]
     wanted = [
+        *(f"component template {part}: created" for part in component_templates(name)),
         f"index template {name}: created",
         f"index {name}-000001: created",
         f"alias {name}: created for {name}-000001",
@@ -459,22 +470,51 @@ def test_setting_up_says_what_it_made_and_the_second_time_makes_nothing(
     assert setup_index(*fresh_alias, check=True) == []
 
 
-def test_setting_up_mends_a_changed_template(alias: FreshAlias) -> None:
+def test_setting_up_mends_changed_templates(alias: FreshAlias) -> None:
     client, name = alias
-    client.indices.put_index_template(name=name, **(template(name) | {"priority": 7}))
-    assert setup_index(*alias) == [f"index template {name}: updated"]
+    client.indices.put_index_template(name=name, **(index_template(name) | {"priority": 7}))
+    settings = {"index": {"number_of_shards": 3}}
+    client.cluster.put_component_template(name=f"{name}-settings", template={"settings": settings})
+    changes = [
+        f"component template {name}-settings: updated",
+        f"index template {name}: updated",
+    ]
+    assert setup_index(*alias, check=True) == changes
+    assert setup_index(*alias) == changes
     assert setup_index(*alias) == []
+
+
+def test_an_index_gets_what_the_templates_are_composed_to(alias: FreshAlias) -> None:
+    client, name = alias
+    made = client.indices.get(index=f"{name}-000001").body[f"{name}-000001"]
+    whole = composed(name)
+    assert made["mappings"]["dynamic"] == whole["mappings"]["dynamic"] == "strict"
+    assert made["mappings"]["properties"].keys() == whole["mappings"]["properties"].keys()
+    (analyzer,) = made["settings"]["index"]["analysis"]["analyzer"]
+    assert analyzer == whole["mappings"]["properties"]["text"]["analyzer"]
+
+
+def test_component_templates_that_are_of_no_use_any_more_are_removed(alias: FreshAlias) -> None:
+    client, name = alias
+    for part, owner in (("older", "newsloom"), ("theirs", "somebody")):
+        client.cluster.put_component_template(
+            name=f"{name}-{part}", template={}, meta={"managed_by": owner}
+        )
+    removed = [f"component template {name}-older: removed"]
+    assert setup_index(*alias, check=True) == removed
+    assert setup_index(*alias) == removed
+    assert setup_index(*alias) == []
+    assert client.cluster.exists_component_template(name=f"{name}-theirs")
 
 
 def test_setting_up_adds_fields_that_an_older_release_did_not_have(
     fresh_alias: FreshAlias,
 ) -> None:
     client, name = fresh_alias
-    older = template(name)
-    del older["template"]["mappings"]["properties"]["stated_sentiments"]
-    client.indices.put_index_template(name=name, **older)
+    client.indices.put_index_template(name=name, **older_template(name))
     client.indices.create(index=f"{name}-000001", aliases={name: {}})
     assert setup_index(*fresh_alias) == [
+        *(f"component template {part}: created" for part in component_templates(name)),
         f"index template {name}: updated",
         f"index {name}-000001: mapped stated_sentiments",
     ]
@@ -511,14 +551,38 @@ def test_setting_up_gives_an_index_its_alias_back(alias: FreshAlias) -> None:
     assert setup_index(*alias) == []
 
 
-def test_the_template_in_deploy_is_the_one_that_is_shipped() -> None:
-    deployed = json.loads((ROOT / "deploy/elasticsearch/index-template.json").read_text("utf-8"))
-    assert deployed == template()
+def test_the_templates_in_deploy_are_those_that_are_shipped() -> None:
+    deployed = {
+        path.stem: json.loads(path.read_text("utf-8"))
+        for path in (ROOT / "deploy" / "elasticsearch").glob("*.json")
+    }
+    assert deployed.pop("index-template") == index_template()
+    assert {f"newsloom-articles-{part}": body for part, body in deployed.items()} == (
+        component_templates()
+    )
+
+
+def test_no_field_and_no_setting_is_in_two_templates() -> None:
+    parts = [part["template"] for part in component_templates().values()]
+    for kind in ("mappings", "settings"):
+        inner = {"mappings": "properties", "settings": "index"}[kind]
+        names = [name for part in parts for name in part.get(kind, {}).get(inner, {})]
+        assert len(names) == len(set(names)) > 0
+
+
+def test_what_analyses_text_stands_beside_the_fields_that_use_it() -> None:
+    for part in component_templates().values():
+        used = {
+            mapping["analyzer"]
+            for mapping in part["template"].get("mappings", {}).get("properties", {}).values()
+            if "analyzer" in mapping
+        }
+        index = part["template"].get("settings", {}).get("index", {})
+        assert used == index.get("analysis", {}).get("analyzer", {}).keys()
 
 
 def test_every_field_of_an_article_is_mapped() -> None:
-    mapped = set(template()["template"]["mappings"]["properties"])
-    assert set(EnrichedArticle.__struct_fields__) <= mapped
+    assert set(EnrichedArticle.__struct_fields__) <= composed()["mappings"]["properties"].keys()
 
 
 # The step before

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -13,11 +13,14 @@ from pipeline.errors import ConfigurationError
 from pipeline.index.query import (
     MAX_TERMS,
     Phrase,
+    Recency,
     TextQuery,
     decode_offset,
     encode_offset,
     parse_day,
+    parse_span,
     parse_text,
+    recency_of,
 )
 
 
@@ -78,6 +81,26 @@ def test_a_moment_keeps_its_zone() -> None:
 def test_what_is_no_date_is_refused(value: str) -> None:
     with pytest.raises(ConfigurationError, match="no date"):
         parse_day(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "hours"), [("12h", 12), ("7d", 168), ("4W", 672), (" 1.5d ", 36), ("400d", 9600)]
+)
+def test_a_span_is_a_number_and_a_unit(value: str, hours: float) -> None:
+    assert parse_span(value) == timedelta(hours=hours)
+
+
+@pytest.mark.parametrize("value", ["", "7", "d", "0d", "-1d", "1y", "9999999d", "0.5h", "٧d"])
+def test_what_is_no_span_is_refused(value: str) -> None:
+    with pytest.raises(ConfigurationError, match="expected a number and h, d or w"):
+        parse_span(value)
+
+
+def test_recency_is_reckoned_from_the_end_of_the_query_or_of_today() -> None:
+    end = datetime(2025, 7, 17, tzinfo=UTC)
+    assert recency_of("7d", end) == Recency(timedelta(days=7), end)
+    reference = recency_of("7d", None).reference
+    assert timedelta() < reference - datetime.now(UTC) <= timedelta(days=1)
 
 
 @pytest.mark.parametrize("offset", [0, 10, 9999])

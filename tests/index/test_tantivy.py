@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ import tantivy
 
 from pipeline.errors import ConfigurationError, IndexDamaged, InUse
 from pipeline.index.batching import Batcher
-from pipeline.index.query import Query
+from pipeline.index.query import Query, Recency
 from pipeline.index.tantivy import TantivyIndex
 from pipeline.index.tantivy.folder import current, following, point_to, remove_older
 from pipeline.index.tantivy.writer import TantivyWriter, open_writer
@@ -25,6 +27,41 @@ def folder(tmp_path: Path) -> Path:
     writer.commit()
     writer.close()
     return tmp_path
+
+
+@pytest.mark.parametrize("days", [1, 7, 90, 2000])
+@pytest.mark.parametrize("looked", [1, 20, 1000])
+def test_by_recency_nothing_is_missed_however_few_hits_are_looked_at_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looked: int, days: float
+) -> None:
+    monkeypatch.setattr("pipeline.index.tantivy.LOOKED_AT", looked)
+    end, draw = datetime(2025, 7, 17, tzinfo=UTC), random.Random(days)
+    ages = {f"{number}": draw.uniform(-10, 700) for number in range(400)}
+    writer, _ = open_writer(tmp_path)
+    writer.add(
+        [
+            enriched(
+                name,
+                text="tariff " * draw.randint(1, 9) + "and so on " * draw.randint(0, 30),
+                published_at=end - timedelta(days=age),
+            )
+            for name, age in ages.items()
+        ]
+    )
+    writer.commit()
+    writer.close()
+    index = TantivyIndex(tmp_path)
+    plain = {hit.id: hit.score or 0 for hit in index.search(Query(text="tariff", size=400)).hits}
+    assert len(plain) == 400
+    fading = {name: 0.5 ** min(max(age, 0) / days, 64) for name, age in ages.items()}
+    expected = sorted(plain, key=lambda name: -plain[name] * fading[name])
+    recency = Recency(timedelta(days=days), end)
+    for size in (1, 10, 100):
+        query = Query(text="tariff", size=size, recency=recency)
+        hits = index.search(query).hits
+        assert [hit.score for hit in hits] == pytest.approx(
+            [plain[name] * fading[name] for name in expected[:size]], rel=1e-4
+        )
 
 
 def test_a_second_writer_gets_a_clear_error(folder: Path) -> None:

@@ -32,8 +32,15 @@ def alias_of(node: ElasticsearchNode) -> Iterator[FreshAlias]:
         yield client, alias
         for name in client.indices.get(index=f"{alias}-*", expand_wildcards="all"):
             client.indices.delete(index=name)
-        with suppress(NotFoundError):
-            client.indices.delete_index_template(name=alias)
+        remove_templates(client, alias)
+
+
+def remove_templates(client: Elasticsearch, alias: str) -> None:
+    """Removes the index template of an alias, and what it is made of."""
+    with suppress(NotFoundError):
+        client.indices.delete_index_template(name=alias)
+    with suppress(NotFoundError):
+        client.cluster.delete_component_template(name=f"{alias}-*")
 
 
 def empty_index(node: ElasticsearchNode) -> None:

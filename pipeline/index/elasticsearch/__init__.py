@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
 import elasticsearch
+import msgspec
 from elasticsearch import Elasticsearch
 
 from pipeline.article import milliseconds
-from pipeline.index import Bucket, FacetValue, Histogram, Hit, SearchResult, histogram
+from pipeline.index import Aged, Bucket, FacetValue, Histogram, Hit, SearchResult, histogram
 from pipeline.index.aggregations import by_time, terms, trend_answer, trend_request, values
 from pipeline.index.document import Document
 from pipeline.index.elasticsearch.client import ALIAS, errors_named
@@ -21,10 +22,12 @@ from pipeline.index.elasticsearch.document import FIELDS, PATHS, decode
 from pipeline.index.highlight import highlight
 from pipeline.index.query import (
     MAX_RESULTS,
+    MOST_HALF_LIVES,
     NAME_FACETS,
     TITLE_BOOST,
     Phrase,
     Query,
+    Recency,
     TextQuery,
     page_after,
     page_size,
@@ -61,7 +64,7 @@ class ElasticsearchIndex:
         ranked = query.sort == "relevance" and bool(text.groups)
         matching = _matching(query, text)
         answer = self._ask(
-            query={"bool": matching},
+            query=_faded(matching, query.recency) if ranked else {"bool": matching},
             # Filters come after the query, so that each facet can be counted without its own.
             post_filter=_all_of(filters.values()),
             aggs=_facets(query) | {"found": _over_time(filters, "1d")} | _groups(query, filters),
@@ -163,6 +166,28 @@ class ElasticsearchIndex:
         articles = answer["hits"]["total"]["value"]
         return trend_answer(symbol, window, articles, answer["aggregations"])
 
+    def older_than(self, moment: datetime) -> Iterator[Aged]:
+        """See `Index.older_than`."""
+        came = {"range": {"ingested_at": {"lt": milliseconds(moment), "format": "epoch_millis"}}}
+        undated = _none_of({"exists": {"field": "published_at"}})
+        aged = _any_of([_published(None, moment), {"bool": {"filter": [undated, came]}}])
+        after: dict[str, Any] = {}
+        while True:
+            # By id: what goes from the index meanwhile leaves no gap in what comes behind it.
+            answer = self._ask(
+                query=_all_of([_VISIBLE, aged]),
+                sort=[{"id": "asc"}],
+                size=_AGED,
+                source_includes=list(Aged.__struct_fields__),
+                **after,
+            )
+            hits = answer["hits"]["hits"]
+            for hit in hits:
+                yield msgspec.convert(hit["_source"], Aged)
+            if len(hits) < _AGED:
+                return
+            after = {"search_after": hits[-1]["sort"]}
+
     def count(self) -> int:
         """See `Index.count`."""
         answer = self._ask(query=_VISIBLE, size=0)
@@ -199,6 +224,9 @@ NAMES = ("symbols", "people", "organizations", "places")
 _NAMES_ASKED = 1_000
 """Of equally frequent names so many are ordered as people do, in whatever case."""
 
+_AGED = 1_000
+"""How many old articles are asked for at a time."""
+
 _MAX_PATTERN = 1_000
 """The longest regular expression that Elasticsearch takes (index.max_regex_length)."""
 
@@ -225,6 +253,25 @@ def _matching(query: Query, text: TextQuery) -> _Clause:
     return clauses
 
 
+def _faded(matching: _Clause, recency: Recency | None) -> _Clause:
+    """What matches, with the score of older articles lowered."""
+    if recency is None:
+        return {"bool": matching}
+    width, end = recency.half_life // timedelta(milliseconds=1), milliseconds(recency.reference)
+    begin = end - MOST_HALF_LIVES * width
+
+    def published(**bounds: int) -> _Clause:
+        return {"range": {"published_at": {**bounds, "format": "epoch_millis"}}}
+
+    exp = {"published_at": {"origin": f"{end}", "scale": f"{width}ms", "decay": 0.5}}
+    functions = [
+        # No function is for younger ones: their score stays.
+        {"filter": published(gte=begin, lt=end), "exp": exp},
+        {"filter": _none_of(published(gte=begin)), "weight": 0.5**MOST_HALF_LIVES},
+    ]
+    return {"function_score": {"query": {"bool": matching}, "functions": functions}}
+
+
 def _published(since: datetime | None, until: datetime | None) -> _Clause:
     bounds = {"gte": since, "lt": until}
     published = {name: milliseconds(bound) for name, bound in bounds.items() if bound}
@@ -244,6 +291,10 @@ def _phrase(phrase: Phrase) -> _Clause:
 
 def _any_of(clauses: Iterable[_Clause]) -> _Clause:
     return {"bool": {"should": list(clauses), "minimum_should_match": 1}}
+
+
+def _none_of(*clauses: _Clause) -> _Clause:
+    return {"bool": {"must_not": list(clauses)}}
 
 
 def _all_of(clauses: Iterable[_Clause]) -> _Clause:

@@ -17,7 +17,7 @@ from elasticsearch import Elasticsearch
 
 from pipeline.errors import InUse
 from pipeline.index.elasticsearch.client import ALIAS, errors_named
-from pipeline.index.elasticsearch.setup import template
+from pipeline.index.elasticsearch.setup import composed
 
 _BLOCK = "write"
 
@@ -80,7 +80,7 @@ class Rebuild:
         Raises:
             InUse: another rebuild did so before, or took this one for dead.
         """
-        wanted = template(self._alias)["template"]["settings"]["index"]
+        wanted = composed(self._alias)["settings"]["index"]
         every = {"index.refresh_interval": wanted["refresh_interval"]}
         with errors_named(self._client, self._alias):
             try:

@@ -1,8 +1,9 @@
-"""What Elasticsearch must have before documents come: the index template, an index, its alias."""
+"""What Elasticsearch must have before documents come: index templates, an index, its alias."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -11,6 +12,12 @@ from elasticsearch import Elasticsearch
 
 from pipeline.errors import ConfigurationError, IndexUnavailable
 from pipeline.index.elasticsearch.client import ALIAS, address, errors_named
+
+_PARTS = ("settings", "text", "facets", "details")
+"""The component templates, named after the alias and this; of two the later one decides."""
+
+_OWNER = "newsloom"
+"""Who made a component template, as its `_meta` says."""
 
 
 def setup_index(client: Elasticsearch, alias: str = ALIAS, *, check: bool = False) -> list[str]:
@@ -30,24 +37,58 @@ def setup_index(client: Elasticsearch, alias: str = ALIAS, *, check: bool = Fals
     """
     changes = setup_template(client, alias, check=check)
     with errors_named(client, alias):
-        mappings = template(alias)["template"]["mappings"]
+        mappings = composed(alias)["mappings"]
         return changes + _index(client, alias, mappings, check=check)
 
 
 def setup_template(client: Elasticsearch, alias: str = ALIAS, *, check: bool = False) -> list[str]:
-    """The part of `setup_index` that only the next index is made by."""
-    wanted = template(alias)
+    """The part of `setup_index` that only the next index is made by.
+
+    Component templates come first, since the index template is made of them; those of an older
+    release that nothing is made of any more go last.
+    """
+    wanted, components = index_template(alias), component_templates(alias)
+    changes = []
     with errors_named(client, alias):
+        known = _components(client, alias)
+        for name, body in components.items():
+            if (change := _change(known.get(name), body)) is None:
+                continue
+            if not check:
+                client.cluster.put_component_template(name=name, **body)
+            changes.append(f"component template {name}: {change}")
         try:
             found = client.indices.get_index_template(name=alias).body["index_templates"]
         except elasticsearch.NotFoundError:
             found = []
-        current = found[0]["index_template"] if found else {}
-        if _plain({name: current.get(name) for name in wanted}) == _plain(wanted):
-            return []
-        if not check:
-            client.indices.put_index_template(name=alias, **wanted)
-    return [f"index template {alias}: {'updated' if found else 'created'}"]
+        current = found[0]["index_template"] if found else None
+        if (change := _change(current, wanted)) is not None:
+            if not check:
+                client.indices.put_index_template(name=alias, **wanted)
+            changes.append(f"index template {alias}: {change}")
+        for name in sorted(known.keys() - components.keys()):
+            if known[name].get("_meta", {}).get("managed_by") == _OWNER:
+                if not check:
+                    client.cluster.delete_component_template(name=name)
+                changes.append(f"component template {name}: removed")
+    return changes
+
+
+def _components(client: Elasticsearch, alias: str) -> dict[str, Any]:
+    """The component templates of an alias that the servers have, by name."""
+    try:
+        answer = client.cluster.get_component_template(name=f"{alias}-*").body
+    except elasticsearch.NotFoundError:
+        return {}
+    return {found["name"]: found["component_template"] for found in answer["component_templates"]}
+
+
+def _change(current: Mapping[str, Any] | None, wanted: Mapping[str, Any]) -> str | None:
+    """What has to be done with a template to have it as it is wanted."""
+    if current is None:
+        return "created"
+    same = _plain({name: current.get(name) for name in wanted}) == _plain(dict(wanted))
+    return None if same else "updated"
 
 
 def require_writable(client: Elasticsearch, alias: str = ALIAS) -> None:
@@ -65,11 +106,40 @@ def require_writable(client: Elasticsearch, alias: str = ALIAS) -> None:
             raise IndexUnavailable(f"{address(client)}: {name} is blocked: {shown}")
 
 
-def template(alias: str = ALIAS) -> dict[str, Any]:
-    """The index template for all indices behind `alias`."""
-    text = files(__package__).joinpath("index-template.json").read_text(encoding="utf-8")
+def index_template(alias: str = ALIAS) -> dict[str, Any]:
+    """The index template for all indices behind `alias`; it is made of `component_templates`."""
+    return _shipped("index-template") | {
+        "index_patterns": [f"{alias}-*"],
+        "composed_of": [f"{alias}-{part}" for part in _PARTS],
+    }
+
+
+def component_templates(alias: str = ALIAS) -> dict[str, dict[str, Any]]:
+    """The component templates for all indices behind `alias`, by name."""
+    return {f"{alias}-{part}": _shipped(part) for part in _PARTS}
+
+
+def composed(alias: str = ALIAS) -> dict[str, Any]:
+    """The settings and mappings that an index gets which is made by the index template."""
+    whole: dict[str, Any] = {}
+    for part in (*component_templates(alias).values(), index_template(alias)):
+        whole = _merged(whole, part["template"])
+    return whole
+
+
+def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Both, as Elasticsearch merges templates: what stands in both is the other's."""
+    both = {**one, **other}
+    for name in one.keys() & other.keys():
+        if isinstance(one[name], dict) and isinstance(other[name], dict):
+            both[name] = _merged(one[name], other[name])
+    return both
+
+
+def _shipped(part: str) -> dict[str, Any]:
+    text = files(__package__).joinpath("templates", f"{part}.json").read_text(encoding="utf-8")
     wanted: dict[str, Any] = json.loads(text)
-    return wanted | {"index_patterns": [f"{alias}-*"]}
+    return wanted
 
 
 def _index(

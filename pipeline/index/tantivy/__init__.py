@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import tantivy
 
 from pipeline.article import milliseconds
 from pipeline.errors import IndexDamaged
-from pipeline.index import Bucket, FacetValue, Histogram, Hit, SearchResult, histogram
+from pipeline.index import Aged, Bucket, FacetValue, Histogram, Hit, SearchResult, histogram
 from pipeline.index.aggregations import by_time, terms, trend_answer, trend_request, values
 from pipeline.index.document import SUGGESTION_MARK, Document
 from pipeline.index.highlight import highlight
 from pipeline.index.query import (
     FACETS,
     MAX_RESULTS,
+    MOST_HALF_LIVES,
     NAME_FACETS,
     TITLE_BOOST,
     Query,
+    Recency,
     TextQuery,
     page_after,
     page_size,
@@ -33,6 +37,12 @@ from pipeline.index.query import (
 )
 from pipeline.index.tantivy.folder import current, damaged, errors_named, open_folder
 from pipeline.trends import Trend, Window
+
+STEP, STEPS = 0.5, 16
+"""Half-lives by which scores fade at once before they are worked out, and how many such steps."""
+
+LOOKED_AT = 1_000
+"""Hits that are looked at at once for a score that fades: as cheap as a few."""
 
 _Clause = tuple[tantivy.Occur, tantivy.Query]
 
@@ -138,6 +148,21 @@ class TantivyIndex:
         self._follow()
         return self._total(tantivy.Query.boolean_query(self._visible()))
 
+    def older_than(self, moment: datetime) -> Iterator[Aged]:
+        """See `Index.older_than`."""
+        self._follow()
+        searcher = self._searcher  # what is committed meanwhile changes nothing of the answer
+        undated = (tantivy.Occur.MustNot, tantivy.Query.exists_query("published"))
+        for clause in (self._published(None, moment), undated):
+            query = tantivy.Query.boolean_query([*self._visible(), clause])
+            with errors_named(self._folder):
+                hits = searcher.search(query, max(searcher.num_docs, 1)).hits
+            for _, address in hits:
+                with errors_named(self._folder):
+                    article = self._article(address, searcher)
+                if article.published_at or article.ingested_at < moment:
+                    yield Aged(article.id, article.source, article.ingested_at)
+
     def _visible(self) -> list[_Clause]:
         shown = tantivy.Query.term_query(self._schema, "withdrawn", False)
         return [(tantivy.Occur.Must, tantivy.Query.const_score_query(shown, 0.0))]
@@ -156,14 +181,20 @@ class TantivyIndex:
         return clauses
 
     def _published(self, since: datetime | None, until: datetime | None) -> _Clause:
+        first = milliseconds(since) if since else None
+        end = milliseconds(until) if until else None
+        return (tantivy.Occur.Must, self._between(first, end))
+
+    def _between(self, first: int | None, end: int | None) -> tantivy.Query:
+        """Published at `first` or later, before `end`; milliseconds since 1970."""
         published = tantivy.Query.range_query(
             self._schema,
             "published",
             tantivy.FieldType.Integer,
-            milliseconds(since) if since else None,
-            milliseconds(until) - 1 if until else None,
+            first,
+            None if end is None else end - 1,
         )
-        return (tantivy.Occur.Must, tantivy.Query.const_score_query(published, 0.0))
+        return tantivy.Query.const_score_query(published, 0.0)
 
     def _phrase(self, terms: Sequence[str]) -> tantivy.Query:
         def of(field: str) -> tantivy.Query:
@@ -203,12 +234,18 @@ class TantivyIndex:
             "order_by_field": "order",
             "order": tantivy.Order.Asc if query.sort == "oldest" else tantivy.Order.Desc,
         }
-        order = {} if ranked else by_date
+        end = offset + size
+        first, looked = partial(self._first, everything, **({} if ranked else by_date)), max(end, 1)
+        if ranked and query.recency:
+            first, looked = partial(self._faded, everything, query.recency), max(end, LOOKED_AT)
         if query.collapse:
-            total, shown = self._one_of_each(everything, offset, size, order)
+            found = _until(first, looked, lambda found: len(self._places(found)) >= end)
+            places = self._places(found)
+            total = len(places) if found.is_all else self._groups(everything)
+            shown = [found.hits[place] for place in places[offset:end]]
         else:
-            found = self._searcher.search(everything, max(size, 1), offset=offset, **order)
-            total, shown = found.count, found.hits[:size]  # type: ignore[attr-defined]
+            found = _until(first, looked, lambda found: len(found.hits) >= end)
+            total, shown = found.total, list(found.hits[offset:end])
         hits = []
         for score, address in shown:
             article = self._article(address)
@@ -224,29 +261,66 @@ class TantivyIndex:
             )
         return total, hits
 
-    def _one_of_each(
-        self, everything: tantivy.Query, offset: int, size: int, order: Mapping[str, Any]
-    ) -> tuple[int, Sequence[tuple[Any, tantivy.DocAddress]]]:
-        """How many groups of near-duplicates there are, and the first hit of those of a page.
+    def _first(self, everything: tantivy.Query, looked: int, **order: Any) -> _Ranked:
+        """The first `looked` hits by relevance, or in an order."""
+        found = self._searcher.search(everything, looked, **order)
+        count: int = found.count  # type: ignore[attr-defined]
+        return _Ranked(found.hits, count, is_all=len(found.hits) == count)
 
-        Hits are looked at from the first one on, four times as many each time, until there is one
-        of each group up to the end of the page.
+    def _faded(self, everything: tantivy.Query, recency: Recency, looked: int) -> _Ranked:
+        """The first hits by a score that fades, of those that come first by what it is at most.
+
+        What is not looked at can't come before a hit whose score is at least what the last one's
+        can be (R. Fagin et al., "Optimal aggregation algorithms for middleware", 2003).
         """
-        end = offset + size
-        looked = max(end, 1)
-        while True:
-            found = self._searcher.search(everything, looked, **order)
-            addresses = [address for _, address in found.hits]
-            groups = self._searcher.fast_field_values("group", addresses)
-            first: dict[float | None, int] = {}
-            for place, group in enumerate(groups):
-                first.setdefault(group, place)
-            is_all = len(found.hits) == found.count  # type: ignore[attr-defined]
-            if is_all or len(first) >= end:
-                break
-            looked *= 4
-        total = len(first) if is_all else self._groups(everything)
-        return total, [found.hits[place] for place in list(first.values())[offset:end]]
+        begin = milliseconds(recency.reference)
+        width = recency.half_life // timedelta(milliseconds=1)
+        ends = [begin - round(step * STEP * width) for step in range(1, STEPS + 1)]
+        bounds = [-end for end in ends]
+        found = self._first(self._stepwise(everything, ends), looked)
+        published = self._searcher.fast_field_values(
+            "published", [address for _, address in found.hits]
+        )
+        faded = []
+        for (score, address), moment in zip(found.hits, published, strict=True):
+            age = MOST_HALF_LIVES if moment is None else (begin - moment) / width
+            age = min(max(age, 0.0), MOST_HALF_LIVES)
+            step = STEPS if moment is None else bisect_left(bounds, -moment)
+            faded.append((score * 0.5 ** (age - step * STEP), address))
+        faded.sort(key=lambda hit: -hit[0])
+        if not found.is_all:
+            last = found.hits[-1][0]
+            faded = [hit for hit in faded if hit[0] >= last]
+        return _Ranked(faded, found.total, found.is_all)
+
+    def _stepwise(self, everything: tantivy.Query, ends: Sequence[int]) -> tantivy.Query:
+        """What is found, with scores that fade by steps: never below what they are to be."""
+        bounds = zip(ends, [None, *ends], strict=False)
+        parts = []
+        for step, (since, until) in enumerate(bounds):
+            of_step = tantivy.Query.boolean_query(
+                [
+                    (tantivy.Occur.Must, everything),
+                    (tantivy.Occur.Must, self._between(since, until)),
+                ]
+            )
+            parts.append(tantivy.Query.boost_query(of_step, 0.5 ** (step * STEP)))
+        # The rest is older, or has no date.
+        rest = tantivy.Query.boolean_query(
+            [
+                (tantivy.Occur.Must, everything),
+                (tantivy.Occur.MustNot, self._between(ends[-1], None)),
+            ]
+        )
+        return _any([*parts, tantivy.Query.boost_query(rest, 0.5 ** (STEPS * STEP))])
+
+    def _places(self, found: _Ranked) -> list[int]:
+        """Where the first one of each group of near-duplicates stands among hits."""
+        groups = self._searcher.fast_field_values("group", [address for _, address in found.hits])
+        first: dict[float | None, int] = {}
+        for place, group in enumerate(groups):
+            first.setdefault(group, place)
+        return list(first.values())
 
     def _groups(self, everything: tantivy.Query) -> int:
         """How many groups of near-duplicates there are; estimated where it is over MAX_RESULTS."""
@@ -263,8 +337,10 @@ class TantivyIndex:
         must = tantivy.Occur.Must
         return self._total(tantivy.Query.boolean_query([(must, everything), (must, group)])) - 1
 
-    def _article(self, address: tantivy.DocAddress) -> Document:
-        stored = self._searcher.doc(address).get_first("article")
+    def _article(
+        self, address: tantivy.DocAddress, searcher: tantivy.Searcher | None = None
+    ) -> Document:
+        stored = (searcher or self._searcher).doc(address).get_first("article")
         assert stored is not None
         return _decoder.decode(stored)
 
@@ -313,6 +389,25 @@ class TantivyIndex:
         else:
             name, counts = histogram.merge(days)
         return Histogram(name, [Bucket(start, count) for start, count in counts])
+
+
+class _Ranked(NamedTuple):
+    """The first hits of a search with what they are ranked by, and how many there are in all."""
+
+    hits: Sequence[tuple[Any, tantivy.DocAddress]]
+    total: int
+    is_all: bool
+
+
+def _until(
+    first: Callable[[int], _Ranked], looked: int, enough: Callable[[_Ranked], bool]
+) -> _Ranked:
+    """Looks at the first hits, at four times as many each time, until there are enough."""
+    while True:
+        found = first(looked)
+        if found.is_all or enough(found):
+            return found
+        looked *= 4
 
 
 def _any(queries: Sequence[tantivy.Query]) -> tantivy.Query:
