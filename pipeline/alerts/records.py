@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -238,17 +238,7 @@ def shown_url(url: str) -> str:
 
 def shown(search: SavedSearch) -> ShownSearch:
     """A saved search without what is secret."""
-    return ShownSearch(**_shown(search))
-
-
-def just_saved(search: SavedSearch, *, made_secret: bool, warning: str | None) -> JustSaved:
-    """A saved search with its secret, if that was made for it."""
-    secret = search.webhook.secret if search.webhook and made_secret else None
-    return JustSaved(**_shown(search), secret=secret, warning=warning)
-
-
-def _shown(search: SavedSearch) -> dict[str, Any]:
-    return dict(
+    return ShownSearch(
         name=search.name,
         query=search.query,
         filters=search.filters,
@@ -257,3 +247,10 @@ def _shown(search: SavedSearch) -> dict[str, Any]:
         webhook=shown_url(search.webhook.url) if search.webhook else None,
         created_at=search.created_at,
     )
+
+
+def just_saved(search: SavedSearch, *, made_secret: bool, warning: str | None) -> JustSaved:
+    """A saved search with its secret, if that was made for it."""
+    secret = search.webhook.secret if search.webhook and made_secret else None
+    fields = msgspec.structs.asdict(shown(search))
+    return JustSaved(**fields, secret=secret, warning=warning)
