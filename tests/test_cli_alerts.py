@@ -6,10 +6,12 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import httpx
 import msgspec
 import pytest
 
@@ -20,6 +22,7 @@ from tests.alerts.receiver import LOOPBACK, receiving
 from tests.conftest import enriched
 from tests.faults.test_kills import wait_for
 from tests.servers.kafka import KafkaBroker
+from tests.servers.processes import free_ports
 from tests.servers.topics import delete_topics, empty_topics
 from tests.test_cli import NEWSLOOM, Answer, newsloom
 
@@ -209,7 +212,10 @@ def test_run_on_kafka_matches_and_sends(kafka_broker: KafkaBroker) -> None:
     empty_topics(kafka_broker, partitions=3)
     settings = Settings(log=kafka_broker.url)
     with receiving() as receiver:
-        environment = {"NEWSLOOM_LOG": settings.log, "NEWSLOOM_WEBHOOK_NETWORKS": LOOPBACK}
+        environment: Any = {
+            "NEWSLOOM_LOG": settings.log,
+            "NEWSLOOM_WEBHOOK_NETWORKS": LOOPBACK,
+        }
         newsloom("alerts", "add", "levies", "levy", "--webhook", receiver.url, **environment)
         for number in range(5):
             publish(settings, f"{number}")
@@ -218,6 +224,36 @@ def test_run_on_kafka_matches_and_sends(kafka_broker: KafkaBroker) -> None:
         assert sorted(receiver.articles) == list("01234")
         again = newsloom("alerts", "run", "--drain", "--json", **environment)
         assert again.lines == [{"alerts": 0, "sent": 0, "unsent": 0}]
+
+
+def test_run_answers_for_its_health_and_ends_in_good_order(kafka_broker: KafkaBroker) -> None:
+    empty_topics(kafka_broker, partitions=3)
+    settings = Settings(log=kafka_broker.url)
+    publish(settings, "a")
+    (port,) = free_ports(1)
+    environment = {"NEWSLOOM_LOG": settings.log, "NEWSLOOM_HEALTH": f"127.0.0.1:{port}"}
+
+    def health() -> Any:
+        with suppress(httpx.HTTPError):
+            return httpx.get(f"http://127.0.0.1:{port}/health").json()
+
+    with subprocess.Popen(
+        [*NEWSLOOM, "alerts", "run"], stdout=subprocess.PIPE, env=os.environ | environment
+    ) as process:
+        try:
+            wait_for(lambda: (health() or {}).get("progress"))
+            wait_for(lambda: health()["lag"] == 0)
+            assert health() == {
+                "status": "ok",
+                "lag": 0,
+                "progress": 1,
+                "answers": True,
+                "waiting_for": None,
+            }
+            process.terminate()
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
 
 
 def test_run_says_that_a_topic_is_missing(kafka_broker: KafkaBroker) -> None:
