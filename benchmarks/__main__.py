@@ -6,7 +6,17 @@ with a word, where these can't be had.
 
 from collections.abc import Callable
 
-from benchmarks import duplicates, enrichment, kafka, pipeline, sink, storage, targets, topics
+from benchmarks import (
+    alerts,
+    duplicates,
+    enrichment,
+    kafka,
+    pipeline,
+    sink,
+    storage,
+    targets,
+    topics,
+)
 from tests.servers.processes import Missing
 
 ALONE: list[Callable[[], None]] = [
@@ -15,6 +25,7 @@ ALONE: list[Callable[[], None]] = [
     enrichment.main,
     storage.main,
     duplicates.main,
+    alerts.main,
 ]
 WITH_SERVERS: list[Callable[[], None]] = [kafka.main, sink.main, pipeline.main]
 

@@ -43,6 +43,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             a worker or sink ends itself with status 70.
         kibana: where Kibana is, a URL, for `setup` to give it the dashboard; empty: nowhere.
         health: HOST:PORT where a worker or sink answers GET /health; empty: nowhere.
+        webhook_networks: networks, as 10.0.0.0/8 and with commas between, that webhooks may be in
+            besides the public internet.
     """
 
     data: Path = Path("newsloom-data")
@@ -64,6 +66,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stall_seconds: float = 300
     kibana: str = ""
     health: str = ""
+    webhook_networks: str = ""
 
     @property
     def log_url(self) -> str:

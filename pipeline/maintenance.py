@@ -13,7 +13,10 @@ from pathlib import Path
 
 import msgspec
 
+from pipeline.alerts import SENDERS
+from pipeline.alerts.records import decode_alert
 from pipeline.article import (
+    ALERTS,
     ARTICLES_DEAD,
     ARTICLES_RAW,
     Clock,
@@ -29,7 +32,7 @@ from pipeline.errors import (
     StorageUnavailable,
 )
 from pipeline.index import open_index
-from pipeline.log import Log, Record, messages, open_log
+from pipeline.log import Log, Message, Record, messages, open_log, retention_of
 from pipeline.log.sqlite import SqliteLog
 
 ENRICHERS = "newsloom-enrich"
@@ -52,9 +55,12 @@ def keep_house(log: Log, settings: Settings) -> None:
     """Removes records that are older than the settings' retention, and gives their room back."""
     if not isinstance(log, SqliteLog):
         return
-    before = time.time_ns() // 1_000_000 - int(settings.retention_days * DAY_MILLISECONDS)
-    removed = log.expire(ARTICLES_RAW, before, consumed_by=ENRICHERS)
-    removed += log.expire(ARTICLES_DEAD, before)
+    now = time.time_ns() // 1_000_000
+    groups = {ARTICLES_RAW: ENRICHERS, ARTICLES_DEAD: None, ALERTS: SENDERS}
+    removed = 0
+    for topic, group in groups.items():
+        days = retention_of(topic, settings.retention_days)
+        removed += log.expire(topic, now - int(days * DAY_MILLISECONDS), consumed_by=group)
     if removed:
         log.release_space()
         logger.debug("%d expired records removed", removed)
@@ -103,8 +109,8 @@ def lock(path: Path, why: str) -> Iterator[None]:
 def withdraw(settings: Settings, article_id: str) -> None:
     """Publishes a withdrawal of an article: a version without text, newer than all others.
 
-    The raw records of the article are removed at once, the enriched one when the withdrawal takes
-    its place.
+    The raw records of the article and the alerts of it are removed at once, the enriched record
+    when the withdrawal takes its place; Kafka keeps raw records and alerts for their time.
 
     Raises:
         NotFound: neither the index nor the raw topic has such an article.
@@ -115,6 +121,8 @@ def withdraw(settings: Settings, article_id: str) -> None:
         raise NotFound(f"no article {article_id}; `newsloom search` shows ids")
     if isinstance(log, SqliteLog):
         log.forget(ARTICLES_RAW, article_id)
+        told = [m.offset for m in messages(log, ALERTS) if _tells_of(m, article_id)]
+        log.remove(ALERTS, told)
     log.publish(ARTICLES_RAW, [_withdrawal(article_id, *known)])
     log.close()
 
@@ -167,6 +175,11 @@ def _withdrawal(article_id: str, source: str, ingested_at: datetime) -> Record:
     submission = Submission(id=article_id, source=source, withdrawn=True)
     raw = settle(submission, source=source, clock=Clock(after=ingested_at), max_body_bytes=1)
     return Record(raw.id, msgspec.json.encode(raw))
+
+
+def _tells_of(message: Message, article_id: str) -> bool:
+    alert = decode_alert(message.value)
+    return alert is not None and alert.article_id == article_id
 
 
 def _newest(settings: Settings, log: Log, article_id: str) -> tuple[str, datetime] | None:

@@ -268,3 +268,10 @@ def test_a_safe_change_can_be_read_both_ways(versions: tuple[Kind, Kind]) -> Non
     if not breaking_changes(old, new):
         assert can_read(old, new)
         assert can_read(new, old)
+
+
+def test_what_a_tuple_is_made_of_stays() -> None:
+    old = record(spans=list[tuple[int, int]])
+    assert changes(old, old) == []
+    assert changes(old, record(spans=list[tuple[int, str]])) != []
+    assert changes(old, record(spans=list[tuple[int, int, int]])) != []

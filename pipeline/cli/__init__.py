@@ -11,7 +11,18 @@ from contextlib import suppress
 import click
 
 from pipeline import __version__
-from pipeline.cli import articles, dead, find, operate, schema, serve, servers, train, worker
+from pipeline.cli import (
+    alerts,
+    articles,
+    dead,
+    find,
+    operate,
+    schema,
+    serve,
+    servers,
+    train,
+    worker,
+)
 from pipeline.cli.common import DONE, INTERRUPTED, SOME_REJECTED, WRONG_USAGE
 from pipeline.errors import NewsloomError, NotFound
 
@@ -40,6 +51,7 @@ Settings, from the environment or a file .env:
   NEWSLOOM_RETENTION_DAYS   how long raw records and letters stay     30
   NEWSLOOM_PROFILES         a TOML file of further source profiles
   NEWSLOOM_FEED_SECONDS     how long a feed is left alone, at least    300
+  NEWSLOOM_WEBHOOK_NETWORKS private networks that alerts may be sent to, 10.0.0.0/8 and so on
   NEWSLOOM_SENTIMENT        fast, accurate, lexicon, or a file of `train`  fast
 
 \b
@@ -80,6 +92,7 @@ for _command in (
     find.trends,
     find.tail,
     serve.serve,
+    alerts.alerts,
     dead.dead,
     worker.worker,
     servers.setup,
