@@ -101,6 +101,19 @@ class ElasticsearchIndex:
         article = decode(found["_source"])
         return None if article.withdrawn else article
 
+    def near_duplicates(self, article: Document, size: int = 20) -> list[Document]:
+        """See `Index.near_duplicates`."""
+        group = {"term": {"duplicate_group": article.duplicate_of or article.id}}
+        answer = self._ask(
+            query={
+                "bool": {"filter": [_VISIBLE, group], "must_not": {"term": {"id": article.id}}}
+            },
+            size=size,
+            sort=_sort(Query(sort="oldest"), ranked=False),
+            source_excludes=_SEARCHED_ONLY,
+        )
+        return [decode(found["_source"]) for found in answer["hits"]["hits"]]
+
     def suggest(self, prefix: str, size: int = 10) -> list[FacetValue]:
         """See `Index.suggest`."""
         pattern = "".join(map(_in_any_case, prefix.lower())) + ".*"
