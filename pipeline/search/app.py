@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import msgspec
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import RedirectResponse
 
 from pipeline import __version__
 from pipeline.config import Settings
 from pipeline.errors import ConfigurationError, IndexDamaged, Transient
-from pipeline.search import api
+from pipeline.search import api, page
 from pipeline.search.context import Context
 
 
@@ -32,10 +31,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(Transient, _try_again)
     app.add_exception_handler(IndexDamaged, _try_again)
 
-    @app.get("/", include_in_schema=False)
-    def home() -> Response:
-        return RedirectResponse("/api/openapi.json")
-
+    page.install(app)
     return app
 
 

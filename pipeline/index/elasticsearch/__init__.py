@@ -105,9 +105,7 @@ class ElasticsearchIndex:
         """See `Index.near_duplicates`."""
         group = {"term": {"duplicate_group": article.duplicate_of or article.id}}
         answer = self._ask(
-            query={
-                "bool": {"filter": [_VISIBLE, group], "must_not": {"term": {"id": article.id}}}
-            },
+            query={"bool": {"filter": [_VISIBLE, group], "must_not": {"term": {"id": article.id}}}},
             size=size,
             sort=_sort(Query(sort="oldest"), ranked=False),
             source_excludes=_SEARCHED_ONLY,

@@ -1,0 +1,8 @@
+// What every page does beside what its HTML does by itself.
+import { barKeys } from "./bars.js";
+import { keys } from "./keys.js";
+import { suggest } from "./suggest.js";
+
+suggest(document.querySelector("#q"), document.querySelector("#suggestions"));
+keys();
+document.querySelectorAll("svg.bars").forEach(barKeys);
