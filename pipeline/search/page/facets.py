@@ -17,7 +17,10 @@ _IN_WORDS = (*_LEVELS, "topic")
 
 
 class Choice(NamedTuple):
-    """A value of a facet; `url` adds or takes it away. `articles` is null for one that is not among the most frequent."""
+    """A value of a facet; `url` adds or takes it away.
+
+    `articles` is null for one that is none of the most frequent.
+    """
 
     value: str
     label: str
