@@ -20,6 +20,8 @@ ARTICLES_RAW = "newsloom.articles.raw"
 ARTICLES_ENRICHED = "newsloom.articles.enriched"
 ARTICLES_DEAD = "newsloom.articles.dead"
 TICKER_TRENDS = "newsloom.tickers.trends"
+ALERTS = "newsloom.alerts"
+SEARCHES = "newsloom.searches"
 
 ENRICHMENT_GENERATION = 3
 """Raised, up to 999, when a release gives other labels: its documents then replace older ones."""

@@ -41,6 +41,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         stall_seconds: after how long without progress, while there is work and all servers answer,
             a worker or sink ends itself with status 70.
         health: HOST:PORT where a worker or sink answers GET /health; empty: nowhere.
+        webhook_networks: networks, as 10.0.0.0/8 and with commas between, that webhooks may be in
+            besides the public internet.
     """
 
     data: Path = Path("newsloom-data")
@@ -60,6 +62,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     enrich_megabytes: int = 2_000
     stall_seconds: float = 300
     health: str = ""
+    webhook_networks: str = ""
 
     @property
     def log_url(self) -> str:

@@ -7,8 +7,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
+from pipeline.alerts.sending import Sender, WebhookStep
+from pipeline.alerts.step import AlertStep
+from pipeline.alerts.webhook import networks_of
 from pipeline.article import ARTICLES_DEAD, ARTICLES_ENRICHED, ARTICLES_RAW, Rejection
 from pipeline.config import Settings, path_of
 from pipeline.enrich import records
@@ -30,6 +34,9 @@ INDEX_POLL = 500
 IDLE_SECONDS = 0.2
 HOUSEKEEPING_SECONDS = 3600.0
 
+STOP_SECONDS = 2.0
+"""How long the end waits for the receivers of alerts to answer."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -39,6 +46,9 @@ class Counts(ProduceCounts):
     enriched: int = 0
     dead: int = 0
     indexed: int = 0
+    alerts: int = 0
+    sent: int = 0
+    unsent: int = 0
 
 
 class EnrichStep:
@@ -176,6 +186,7 @@ class Service:
         self._drain = False
         self._produced = threading.Event()
         self._enriched = threading.Event()
+        self._alerted = threading.Event()
         self._failure: BaseException | None = None
 
     def stop(self) -> None:
@@ -193,7 +204,7 @@ class Service:
         with service_lock(self._settings):
             threads = [
                 threading.Thread(target=self._guard, args=(step,), name=step.__name__.strip("_"))
-                for step in (self._produce, self._enrich, self._index)
+                for step in (self._produce, self._enrich, self._index, self._alert, self._send)
             ]
             for thread in threads:
                 thread.start()
@@ -274,6 +285,34 @@ class Service:
             step.flush()
         finally:
             step.close()
+            log.close()
+
+    def _alert(self) -> None:
+        log = open_log(self._settings)
+        try:
+            step = AlertStep(log, self._settings.retention_days, self.counts, remembers=True)
+            while not self._stop.is_set():
+                enriched = self._enriched.is_set()
+                step.advance(IDLE_SECONDS)
+                if self._drain and enriched and step.idle:
+                    break
+            self._alerted.set()
+        finally:
+            log.close()
+
+    def _send(self) -> None:
+        networks = networks_of(self._settings.webhook_networks)
+        log = open_log(self._settings)
+        try:
+            with closing(Sender(networks)) as sender:
+                step = WebhookStep(log, sender, self.counts)
+                while not self._stop.is_set():
+                    alerted = self._alerted.is_set()
+                    step.advance(IDLE_SECONDS)
+                    if self._drain and alerted and step.idle:
+                        break
+                step.finish(STOP_SECONDS)
+        finally:
             log.close()
 
     def _until_stopped(self, inputs: Iterable[Located]) -> Iterator[Located]:

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import msgspec
 
+from pipeline.alerts import SENDERS
 from pipeline.article import (
+    ALERTS,
     ARTICLES_DEAD,
     ARTICLES_RAW,
     Clock,
@@ -28,7 +30,7 @@ from pipeline.errors import (
     StorageUnavailable,
 )
 from pipeline.index import open_index
-from pipeline.log import Log, Record, messages, open_log
+from pipeline.log import Log, Record, messages, open_log, retention_of
 from pipeline.log.sqlite import SqliteLog
 
 ENRICHERS = "newsloom-enrich"
@@ -49,9 +51,12 @@ def keep_house(log: Log, settings: Settings) -> None:
     """Removes records that are older than the settings' retention, and gives their room back."""
     if not isinstance(log, SqliteLog):
         return
-    before = time.time_ns() // 1_000_000 - int(settings.retention_days * DAY_MILLISECONDS)
-    removed = log.expire(ARTICLES_RAW, before, consumed_by=ENRICHERS)
-    removed += log.expire(ARTICLES_DEAD, before)
+    now = time.time_ns() // 1_000_000
+    groups = {ARTICLES_RAW: ENRICHERS, ARTICLES_DEAD: None, ALERTS: SENDERS}
+    removed = 0
+    for topic, group in groups.items():
+        days = retention_of(topic, settings.retention_days)
+        removed += log.expire(topic, now - int(days * DAY_MILLISECONDS), consumed_by=group)
     if removed:
         log.release_space()
         logger.debug("%d expired records removed", removed)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from pipeline.alerts.records import Alert, SavedSearch
 from pipeline.article import EnrichedArticle, RawArticle, Submission
 from pipeline.errors import ConfigurationError, NotFound
 from pipeline.schema_changes import breaking_changes
@@ -35,6 +36,8 @@ CONTRACTS = (
     Contract("raw", "articles.raw.v1.json", RawArticle),
     Contract("enriched", "articles.enriched.v1.json", EnrichedArticle),
     Contract("trends", "tickers.trends.v1.json", Trend),
+    Contract("alerts", "alerts.v1.json", Alert),
+    Contract("searches", "searches.v1.json", SavedSearch),
 )
 
 ASYNCAPI = "asyncapi.yaml"

@@ -125,7 +125,8 @@ def _gaps_of_kind(reader: _Value, writer: _Value, path: str, above: _Pairs) -> I
         if writer.limits.get(limit) != value:
             yield _Gap(path, "limits", (f"the {limit} {value}",))
     if reader.kind == writer.kind == "array":
-        items = [(value.node.get("items", {}), value.root) for value in (reader, writer)]
+        # A tuple has none but those that it names, and these are a limit.
+        items = [(value.node.get("items") or {}, value.root) for value in (reader, writer)]
         yield from _gaps(items[0], items[1], f"{path}[]", above)
     if reader.kind == writer.kind == "map":
         items = [(_others(value.node), value.root) for value in (reader, writer)]

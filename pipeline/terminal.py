@@ -32,6 +32,7 @@ from pipeline.log.dead import DeadLetter
 from pipeline.trends import Trend, Window
 
 if TYPE_CHECKING:
+    from pipeline.alerts.records import Alert, ShownSearch
     from pipeline.doctor.finding import Finding
     from pipeline.enrich.explain import Reason
 
@@ -327,6 +328,44 @@ def show_letters(letters: Sequence[DeadLetter]) -> None:
             Text(letter.message),
         )
     out.print(table)
+
+
+def show_searches(searches: Sequence[ShownSearch]) -> None:
+    """A table of saved searches."""
+    if not searches:
+        out.print("no saved searches; `newsloom alerts add` saves one")
+        return
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for column in ("name", "query", "filters", "published", "webhook", "saved"):
+        table.add_column(column, overflow="fold")
+    for search in searches:
+        filters = [f"{facet}: {' or '.join(values)}" for facet, values in search.filters.items()]
+        since, until = search.since, search.until
+        table.add_row(
+            Text(search.name),
+            Text(search.query or "–"),
+            Text("\n".join(filters) or "–"),
+            f"{_day(since) if since else ''}–{_minute(until) if until else ''}",
+            Text(search.webhook or "–"),
+            _minute(search.created_at),
+        )
+    out.print(table)
+
+
+def show_alert(alert: Alert) -> None:
+    """An alert as it comes: what it is of, and why it matched."""
+    titles = [passage for passage in alert.highlights if passage.field == "title"]
+    heading = _marked(titles[0]) if titles else Text(alert.title or alert.summary or "untitled")
+    heading.stylize("bold")
+    out.print(Text(f"{alert.search}: ", "bold cyan") + heading)
+    facts = [Text(alert.source), Text(_day(alert.published_at))]
+    facts += [Text(", ".join(values)) for values in alert.labels.values()]
+    out.print(Padding(Text(" · ").join(facts), (0, 3)))
+    for passage in alert.highlights:
+        if passage.field == "text":
+            out.print(Padding(Text("… ") + _marked(passage) + Text(" …"), (0, 3)))
+    notes = [alert.article_id, *([alert.url] if alert.url else [])]
+    out.print(Padding(Text(" · ".join(notes), "dim"), (0, 3)))
 
 
 def show_finding(finding: Finding) -> None:

@@ -24,6 +24,7 @@ KNOWS = {
     "sources": {"article", "config", "errors"},
     "enrich": {"article", "config", "errors", "profiles", "shingles"},
     "log": {"article", "config", "errors"},
+    "alerts": {"article", "config", "errors", "index", "log", "retry"},
     "index": {"article", "config", "errors", "retry", "shingles", "trends"},
 }
 """What each part may import of the package; all others put the parts together."""

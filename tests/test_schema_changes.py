@@ -268,3 +268,12 @@ def test_a_safe_change_can_be_read_both_ways(versions: tuple[Kind, Kind]) -> Non
     if not breaking_changes(old, new):
         assert can_read(old, new)
         assert can_read(new, old)
+
+
+def test_what_a_tuple_is_made_of_stays() -> None:
+    def spans(kind: str) -> Any:
+        item = {"type": "array", "prefixItems": [{"type": kind}], "items": False}
+        return record(spans={"type": "array", "items": item})
+
+    assert breaking_changes(spans("integer"), spans("integer")) == []
+    assert breaking_changes(spans("integer"), spans("string")) != []

@@ -11,7 +11,18 @@ from contextlib import suppress
 import click
 
 from pipeline import __version__
-from pipeline.cli import articles, dead, find, operate, schema, serve, servers, train, worker
+from pipeline.cli import (
+    alerts,
+    articles,
+    dead,
+    find,
+    operate,
+    schema,
+    serve,
+    servers,
+    train,
+    worker,
+)
 from pipeline.cli.common import DONE, INTERRUPTED, SOME_REJECTED, WRONG_USAGE
 from pipeline.errors import NewsloomError, NotFound
 
@@ -39,6 +50,7 @@ Settings, from the environment or a file .env:
   NEWSLOOM_MAX_BODY_BYTES   the largest title and body together       1000000
   NEWSLOOM_RETENTION_DAYS   how long raw records and letters stay     30
   NEWSLOOM_PROFILES         a TOML file of further source profiles
+  NEWSLOOM_WEBHOOK_NETWORKS private networks that alerts may be sent to, 10.0.0.0/8 and so on
   NEWSLOOM_SENTIMENT        fast, accurate, lexicon, or a file of `train`  fast
 
 \b
@@ -78,6 +90,7 @@ for _command in (
     find.trends,
     find.tail,
     serve.serve,
+    alerts.alerts,
     dead.dead,
     worker.worker,
     servers.setup,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 
@@ -15,7 +16,8 @@ from pipeline.index.query import FACETS, Query, decode_offset, normalise, parse_
 from pipeline.trends import WindowName
 
 
-def _facet_options(command: Command) -> Command:
+def facet_options(command: Command) -> Command:
+    """Gives a command an option for each facet."""
     for name in reversed(FACETS):
         shown = name.replace("_", " ")
         option = click.option(
@@ -29,9 +31,30 @@ def _facet_options(command: Command) -> Command:
     return command
 
 
+def text_of(words: Sequence[str]) -> str:
+    """The text of a query from the words of a command that does not know all its options.
+
+    Raises:
+        NoSuchOption: one of them was meant as an option.
+    """
+    for word in words:
+        if word.startswith("--"):
+            raise click.NoSuchOption(word)
+    return " ".join(words)
+
+
+def filters_of(options: dict[str, Any]) -> dict[str, list[str]]:
+    """The filters of a query, taken out of a command's options."""
+    return {
+        name: [normalise(name, value) for value in values]
+        for name in FACETS
+        if (values := options.pop(name))
+    }
+
+
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("query", nargs=-1)
-@_facet_options
+@facet_options
 @click.option("--from", "since", metavar="DATE", help="Published on or after this day or moment.")
 @click.option("--to", "until", metavar="DATE", help="Published on or before this day or moment.")
 @click.option(
@@ -73,17 +96,9 @@ def search(
     from pipeline.index import open_index
     from pipeline.terminal import show_result
 
-    for word in query:
-        if word.startswith("--"):
-            raise click.NoSuchOption(word)
-    filters = {
-        name: [normalise(name, value) for value in values]
-        for name in FACETS
-        if (values := options.pop(name))
-    }
     asked = Query(
-        text=" ".join(query),
-        filters=filters,
+        text=text_of(query),
+        filters=filters_of(options),
         since=parse_day(since) if since else None,
         until=parse_day(until, last=True) if until else None,
         **options,
@@ -166,13 +181,13 @@ def trends(
 @click.command()
 @click.argument("name", metavar="TOPIC")
 @click.option("--from-beginning", is_flag=True, help="All that the topic holds first.")
-@_facet_options
+@facet_options
 @command
 def tail(settings: Settings, name: str, *, from_beginning: bool, **options: tuple[str, ...]) -> int:
     """Follow a topic as JSON lines, as a subscriber would.
 
-    TOPIC is raw, enriched or dead, on Kafka also trends. Filters are for the enriched one;
-    withdrawals pass them.
+    TOPIC is raw, enriched, dead, alerts or searches, on Kafka also trends. Filters are for the
+    enriched one; withdrawals pass them.
     """
     from pipeline.index.matching import matcher
     from pipeline.log import open_log

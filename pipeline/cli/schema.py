@@ -21,7 +21,7 @@ def schema() -> None:
 def schema_print(settings: Settings, name: str) -> int:
     """Print the JSON Schema of a record, or the AsyncAPI document of all topics.
 
-    NAME is enriched, raw, submission, trends or asyncapi.
+    NAME is enriched, raw, submission, trends, alerts, searches or asyncapi.
     """
     from pipeline.schema import ASYNCAPI, committed, contract, encode, schema_of
 

@@ -6,16 +6,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple, Protocol
 
-from pipeline.article import ARTICLES_DEAD, ARTICLES_ENRICHED, ARTICLES_RAW
+from pipeline.article import (
+    ALERTS,
+    ARTICLES_DEAD,
+    ARTICLES_ENRICHED,
+    ARTICLES_RAW,
+    SEARCHES,
+)
 from pipeline.config import Settings, path_of
 from pipeline.errors import ConfigurationError
 
-TOPICS = (ARTICLES_RAW, ARTICLES_ENRICHED, ARTICLES_DEAD)
+TOPICS = (ARTICLES_RAW, ARTICLES_ENRICHED, ARTICLES_DEAD, ALERTS, SEARCHES)
 """The topics of both logs. Kafka has more: those that its processors publish for subscribers, and
 those that they keep their state in."""
 
-COMPACTED = frozenset({ARTICLES_ENRICHED})
+COMPACTED = frozenset({ARTICLES_ENRICHED, SEARCHES})
 """Topics that keep the last record of each key for ever; all others are kept by time."""
+
+LEAST_ALERT_DAYS = 1.0
+"""So long alerts are kept at least: the topic is the memory of what was told."""
 
 Headers = tuple[tuple[str, bytes], ...]
 
@@ -125,6 +134,11 @@ class Log(Protocol):
     def close(self) -> None:
         """Frees what the log holds."""
         ...
+
+
+def retention_of(topic: str, days: float) -> float:
+    """For how many days a topic that is kept by time keeps a record, where `days` are set."""
+    return max(days, LEAST_ALERT_DAYS) if topic == ALERTS else days
 
 
 def messages(log: Log, topic: str) -> Iterator[Message]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import msgspec
 
 from pipeline.article import (
     ARTICLES_DEAD,
     ARTICLES_ENRICHED,
+    SEARCHES,
     TICKER_TRENDS,
     EnrichedArticle,
     decode_enriched,
@@ -43,6 +45,8 @@ def follow(
 ) -> Iterator[bytes]:
     """The values of a topic's records, for ever; a dead letter's headers stand beside its value.
 
+    Of saved searches that is left out which is nobody's business.
+
     Args:
         log: where the topic is.
         topic: its full name.
@@ -58,7 +62,7 @@ def follow(
     while True:
         for message in consumer.poll(500, WAIT_SECONDS):
             if wanted is None or _is_wanted(message, wanted):
-                yield _dead_line(message) if topic == ARTICLES_DEAD else message.value
+                yield _LINES[topic](message) if topic in _LINES else message.value
 
 
 def _is_wanted(message: Message, wanted: Callable[[EnrichedArticle], bool]) -> bool:
@@ -75,3 +79,17 @@ def _dead_line(message: Message) -> bytes:
         "value": message.value.decode(errors="replace"),
     }
     return msgspec.json.encode(line)
+
+
+def _search_line(message: Message) -> bytes:
+    """A saved search without its webhook's address and secret."""
+    try:
+        search = msgspec.json.decode(message.value, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        search = {}
+    if search.get("webhook") is not None:
+        search["webhook"] = "***"
+    return msgspec.json.encode(search)
+
+
+_LINES = {ARTICLES_DEAD: _dead_line, SEARCHES: _search_line}

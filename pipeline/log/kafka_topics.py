@@ -12,7 +12,7 @@ from kafka.errors import UnknownTopicOrPartitionError
 from pipeline.article import TICKER_TRENDS
 from pipeline.errors import ConfigurationError
 from pipeline.log import COMPACTED as COMPACTED_ANYWHERE
-from pipeline.log import TOPICS
+from pipeline.log import TOPICS, retention_of
 from pipeline.log.kafka_client import MAX_REQUEST_BYTES, administrating
 
 LATEST = "newsloom.articles.latest"
@@ -145,7 +145,7 @@ def _configuration(topic: str, replication: int, retention_days: float) -> dict[
         }
     return common | {
         "cleanup.policy": "delete",
-        "retention.ms": str(int(retention_days * 86_400_000)),
+        "retention.ms": str(int(retention_of(topic, retention_days) * 86_400_000)),
     }
 
 

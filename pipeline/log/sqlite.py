@@ -60,10 +60,11 @@ class SqliteLog:
         # FULL: a commit returns when it has reached the disk; NORMAL may lose it in a power cut.
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA secure_delete = ON")
-        if version == FORMAT:
+        if version == FORMAT and self._has_all_topics():
             return
-        self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        self._db.execute("PRAGMA journal_mode = WAL")
+        if version != FORMAT:
+            self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            self._db.execute("PRAGMA journal_mode = WAL")
         with self._transaction():
             for topic in TOPICS:
                 # AUTOINCREMENT: an offset is never given again, not even after retention.
@@ -85,6 +86,11 @@ class SqliteLog:
                 " offset INTEGER NOT NULL, PRIMARY KEY (consumer_group, topic)) WITHOUT ROWID"
             )
             self._db.execute(f"PRAGMA user_version = {FORMAT}")
+
+    def _has_all_topics(self) -> bool:
+        """Whether no topic is missing, as those of a later release are."""
+        tables = self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return {name for (name,) in tables} >= set(TOPICS)
 
     def publish(self, topic: str, records: Sequence[Record]) -> list[Outcome]:
         """See `Log.publish`."""

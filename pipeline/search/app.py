@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request, Response
 from pipeline import __version__
 from pipeline.config import Settings
 from pipeline.errors import ConfigurationError, IndexDamaged, Transient
-from pipeline.search import api, page
+from pipeline.search import alerts_api, api, page
 from pipeline.search.context import Context
 
 
@@ -26,7 +26,9 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     app.state.context = Context(settings)
+    app.state.alerts = alerts_api.Desk(settings)
     app.include_router(api.router, prefix="/api")
+    app.include_router(alerts_api.router, prefix="/api")
     app.add_exception_handler(ConfigurationError, _wrong_request)
     app.add_exception_handler(Transient, _try_again)
     app.add_exception_handler(IndexDamaged, _try_again)

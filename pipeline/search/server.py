@@ -43,8 +43,9 @@ class Server:
             raise ConfigurationError(f"{host}:{port}: {error}") from None
         shown = f"[{host}]" if ":" in host else host
         self.url = f"http://{shown}:{self._socket.getsockname()[1]}"
+        self._app = create_app(settings)
         config = uvicorn.Config(
-            create_app(settings),
+            self._app,
             log_config=None,
             access_log=False,
             server_header=False,
@@ -70,6 +71,7 @@ class Server:
         self._server.should_exit = True
         if self._thread.is_alive():
             self._thread.join()
+        self._app.state.alerts.close()
         self._socket.close()
 
 

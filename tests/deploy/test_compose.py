@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from pipeline.cli import cli
@@ -39,9 +40,12 @@ def test_the_file_has_the_form_that_compose_asks_for() -> None:
 
 
 def test_every_part_of_the_pipeline_is_there() -> None:
-    assert SERVICES.keys() - set(ONCE) == {"kafka", "elasticsearch", "kibana", "worker", "sink"}
+    assert SERVICES.keys() - set(ONCE) == {
+        *("kafka", "elasticsearch", "kibana"),
+        *("worker", "sink", "alerts"),
+    }
     assert ONCE == ["certificates", "producer", "setup"]
-    assert OURS == ["producer", "setup", "sink", "worker"]
+    assert OURS == ["alerts", "producer", "setup", "sink", "worker"]
 
 
 # References
@@ -126,8 +130,8 @@ def test_what_runs_once_is_not_asked_for_its_health(name: str) -> None:
     assert SERVICES[name]["healthcheck"] == {"disable": True}
 
 
-@pytest.mark.parametrize("name", ["worker", "sink"])
-def test_workers_and_sinks_can_be_many(name: str) -> None:
+@pytest.mark.parametrize("name", ["worker", "sink", "alerts"])
+def test_what_shares_its_work_can_be_many(name: str) -> None:
     assert not {"container_name", "hostname", "ports"} & SERVICES[name].keys()
     written = [v for v in SERVICES[name].get("volumes", []) if not v.endswith(":ro")]
     assert not written
@@ -142,9 +146,12 @@ def test_the_producer_runs_only_when_it_is_asked_for() -> None:
     assert {n for n, service in SERVICES.items() if "profiles" in service} == {"producer"}
 
 
-@pytest.mark.parametrize("name", ["worker", "sink", "producer"])
+@pytest.mark.parametrize("name", ["worker", "sink", "alerts", "producer"])
 def test_our_services_run_commands_that_are_there(name: str) -> None:
-    assert SERVICES[name]["command"][0] in cli.commands
+    first, *words = SERVICES[name]["command"]
+    found = cli.commands[first]
+    if isinstance(found, click.Group):
+        assert words[0] in found.commands
 
 
 def test_setup_runs_commands_that_are_there() -> None:

@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 import tantivy
 
-from pipeline.article import milliseconds
 from pipeline.errors import IndexDamaged
 from pipeline.index import Bucket, FacetValue, Histogram, Hit, SearchResult, histogram
 from pipeline.index.aggregations import by_time, terms, trend_answer, trend_request, values
@@ -20,21 +19,25 @@ from pipeline.index.highlight import highlight
 from pipeline.index.query import (
     FACETS,
     MAX_RESULTS,
-    NAME_FACETS,
-    TITLE_BOOST,
     Query,
     TextQuery,
     page_after,
     page_size,
     page_start,
     parse_text,
-    selected,
     stated_of,
 )
 from pipeline.index.tantivy.folder import current, damaged, errors_named, open_folder
+from pipeline.index.tantivy.translation import (
+    Clause,
+    any_of,
+    any_query,
+    base_clauses,
+    filter_clauses,
+    published,
+    visible,
+)
 from pipeline.trends import Trend, Window
-
-_Clause = tuple[tantivy.Occur, tantivy.Query]
 
 _decoder = msgspec.json.Decoder(Document)
 
@@ -82,7 +85,7 @@ class TantivyIndex:
         self._follow()
         text = parse_text(query.text)
         clauses = self._filter_clauses(query)
-        base = self._base_clauses(query, text)
+        base = base_clauses(self._schema, query, text)
         everything = tantivy.Query.boolean_query(base + list(clauses.values()))
         with errors_named(self._folder):
             total, hits = self._hits(everything, query, text, offset)
@@ -141,7 +144,7 @@ class TantivyIndex:
                 symbols = [value.value for value in values(answer["symbols"]["buckets"], size)]
             return [self._trend(window, symbol, published) for symbol in symbols]
 
-    def _trend(self, window: Window, symbol: str, published: list[_Clause]) -> Trend:
+    def _trend(self, window: Window, symbol: str, published: list[Clause]) -> Trend:
         of_symbol = (tantivy.Occur.Must, self._any_of("symbols", [symbol]))
         query = tantivy.Query.boolean_query([*published, of_symbol])
         answer = self._searcher.aggregate(query, trend_request(symbol, "score"))
@@ -152,61 +155,21 @@ class TantivyIndex:
         self._follow()
         return self._total(tantivy.Query.boolean_query(self._visible()))
 
-    def _visible(self) -> list[_Clause]:
-        shown = tantivy.Query.term_query(self._schema, "withdrawn", False)
-        return [(tantivy.Occur.Must, tantivy.Query.const_score_query(shown, 0.0))]
+    def _visible(self) -> list[Clause]:
+        return visible(self._schema)
 
-    def _base_clauses(self, query: Query, text: TextQuery) -> list[_Clause]:
-        clauses = self._visible()
-        if text.is_empty and query.text.strip():
-            # Nothing of it can be searched for: an answer with everything would be a wrong one.
-            clauses.append((tantivy.Occur.Must, tantivy.Query.empty_query()))
-        for group in text.groups:
-            phrases = [self._phrase(phrase.terms) for phrase in group]
-            clauses.append((tantivy.Occur.Must, _any(phrases)))
-        clauses += [(tantivy.Occur.MustNot, self._phrase(phrase.terms)) for phrase in text.without]
-        if query.since or query.until:
-            clauses.append(self._published(query.since, query.until))
-        return clauses
+    def _published(self, since: datetime, until: datetime) -> Clause:
+        return published(self._schema, since, until)
 
-    def _published(self, since: datetime | None, until: datetime | None) -> _Clause:
-        published = tantivy.Query.range_query(
-            self._schema,
-            "published",
-            tantivy.FieldType.Integer,
-            milliseconds(since) if since else None,
-            milliseconds(until) - 1 if until else None,
-        )
-        return (tantivy.Occur.Must, tantivy.Query.const_score_query(published, 0.0))
-
-    def _phrase(self, terms: Sequence[str]) -> tantivy.Query:
-        def of(field: str) -> tantivy.Query:
-            if len(terms) == 1:
-                # "freq": a term's frequency is what BM25 needs; its positions are not.
-                return tantivy.Query.term_query(self._schema, field, terms[0], "freq")
-            return tantivy.Query.phrase_query(self._schema, field, list(terms))
-
-        return _any([tantivy.Query.boost_query(of("title"), TITLE_BOOST), of("text")])
-
-    def _filter_clauses(self, query: Query, without: str = "") -> dict[str, _Clause]:
-        return {
-            facet: (tantivy.Occur.Must, self._any_of(field, self._as_written(facet, values)))
-            for facet, (field, values) in selected(query.filters, without).items()
-        }
+    def _filter_clauses(self, query: Query, without: str = "") -> dict[str, Clause]:
+        return filter_clauses(self._schema, query, self._spellings, without)
 
     def _any_of(self, field: str, values: Sequence[str]) -> tantivy.Query:
-        terms = tantivy.Query.term_set_query(self._schema, field, values)
-        return tantivy.Query.const_score_query(terms, 0.0)
+        return any_of(self._schema, field, values)
 
-    def _as_written(self, facet: str, values: Sequence[str]) -> Sequence[str]:
-        """The values of a filter; names in all spellings, by case, that the index has."""
-        if facet not in NAME_FACETS:
-            return values
-        spellings = list(values)
-        for name in values:
-            found = self._searcher.terms_with_prefix("names", name.lower() + SUGGESTION_MARK)
-            spellings += [term.split(SUGGESTION_MARK)[1] for term, _ in found]
-        return spellings
+    def _spellings(self, name: str) -> list[str]:
+        found = self._searcher.terms_with_prefix("names", name + SUGGESTION_MARK)
+        return [term.split(SUGGESTION_MARK)[1] for term, _ in found]
 
     def _hits(
         self, everything: tantivy.Query, query: Query, text: TextQuery, offset: int
@@ -272,6 +235,11 @@ class TantivyIndex:
 
     def _left_out(self, everything: tantivy.Query, article: Document) -> int:
         """How many more of an article's near-duplicates there are."""
+<<<<<<< HEAD
+=======
+        head = article.duplicate_of or article.id
+        group = any_query([self._any_of("id", [head]), self._any_of("duplicate_of", [head])])
+>>>>>>> d785751af3b7808e5a01dc2e7c48355c66c57f6a
         must = tantivy.Occur.Must
         group = self._group_of(article)
         return self._total(tantivy.Query.boolean_query([(must, everything), (must, group)])) - 1
@@ -289,8 +257,8 @@ class TantivyIndex:
     def _counts(
         self,
         query: Query,
-        base: list[_Clause],
-        clauses: Mapping[str, _Clause],
+        base: list[Clause],
+        clauses: Mapping[str, Clause],
         everything: tantivy.Query,
     ) -> tuple[dict[str, list[FacetValue]], dict[int, int]]:
         """The facets, each counted without its own filter, and the hits by day."""
@@ -306,9 +274,7 @@ class TantivyIndex:
             facets["stated_sentiment"] = self._stated(query, base, tickers)
         return facets, days
 
-    def _stated(
-        self, query: Query, base: list[_Clause], tickers: Sequence[str]
-    ) -> list[FacetValue]:
+    def _stated(self, query: Query, base: list[Clause], tickers: Sequence[str]) -> list[FacetValue]:
         """How many articles state each level of one of the tickers, not of any other."""
         others = base + list(self._filter_clauses(query, "stated_sentiment").values())
         counts = []
@@ -331,10 +297,6 @@ class TantivyIndex:
         else:
             name, counts = histogram.merge(days)
         return Histogram(name, [Bucket(start, count) for start, count in counts])
-
-
-def _any(queries: Sequence[tantivy.Query]) -> tantivy.Query:
-    return tantivy.Query.boolean_query([(tantivy.Occur.Should, query) for query in queries])
 
 
 def _over_time(width: int) -> dict[str, Any]:
