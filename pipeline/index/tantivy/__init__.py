@@ -235,11 +235,6 @@ class TantivyIndex:
 
     def _left_out(self, everything: tantivy.Query, article: Document) -> int:
         """How many more of an article's near-duplicates there are."""
-<<<<<<< HEAD
-=======
-        head = article.duplicate_of or article.id
-        group = any_query([self._any_of("id", [head]), self._any_of("duplicate_of", [head])])
->>>>>>> d785751af3b7808e5a01dc2e7c48355c66c57f6a
         must = tantivy.Occur.Must
         group = self._group_of(article)
         return self._total(tantivy.Query.boolean_query([(must, everything), (must, group)])) - 1
@@ -247,7 +242,7 @@ class TantivyIndex:
     def _group_of(self, article: Document) -> tantivy.Query:
         """An article and its near-duplicates."""
         head = article.duplicate_of or article.id
-        return _any([self._any_of("id", [head]), self._any_of("duplicate_of", [head])])
+        return any_query([self._any_of("id", [head]), self._any_of("duplicate_of", [head])])
 
     def _article(self, address: tantivy.DocAddress) -> Document:
         stored = self._searcher.doc(address).get_first("article")

@@ -18,7 +18,7 @@ from pipeline.errors import ConfigurationError, IndexDamaged, NotFound, Transien
 from pipeline.index import Index
 from pipeline.index.query import Query, normalise, page_start, parse_day, parse_text
 from pipeline.search.context import Context, InContext
-from pipeline.search.page import export
+from pipeline.search.page import alerts, export
 from pipeline.search.page.address import State
 from pipeline.search.page.charts import bars_of
 from pipeline.search.page.facets import chips_of, facets_of
@@ -56,6 +56,7 @@ router = APIRouter(route_class=_PageRoute, include_in_schema=False)
 def install(app: FastAPI) -> None:
     """Adds the page to an application: its routes, its files, and a page for unknown addresses."""
     app.include_router(router)
+    app.include_router(alerts.router)
     app.mount("/static", _Static(directory=STATIC), name="static")
 
     others = app.exception_handlers[HTTPException]
