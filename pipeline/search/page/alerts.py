@@ -16,6 +16,7 @@ from pipeline.errors import ConfigurationError, NotFound
 from pipeline.search.alerts_api import Desk, NewSearch
 from pipeline.search.page.address import State
 from pipeline.search.page.facets import Chip, chips_of
+from pipeline.search.page.problems import PageRoute
 from pipeline.search.page.render import page
 
 MOST_ALERTS = 50
@@ -27,7 +28,7 @@ MOST_BYTES = 100_000
 _FORM = "application/x-www-form-urlencoded"
 _SEE_OTHER = 303
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 
 class Saved(NamedTuple):
