@@ -133,8 +133,11 @@ def _form(destination: str, error: str = "", status: int = HTTPStatus.OK) -> Res
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
 <title>newsloom: token</title>
-<main>
+<link rel="icon" href="/static/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/static/page.css">
+<main class="problem">
 <h1>newsloom</h1>
 {said}
 <form method="post" action="{LOGIN}">

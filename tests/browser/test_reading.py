@@ -173,7 +173,7 @@ def test_filters_are_folded_on_a_phone(visitor: Visitor) -> None:
 def test_a_page_weighs_little_with_all_that_it_loads(visitor: Visitor, address: str) -> None:
     visit = visitor()
     responses: list[Response] = []
-    visit.page.on("response", responses.append)
+    visit.page.on("response", lambda response: responses.append(response))
     visit.page.goto(address)
     visit.page.wait_for_load_state("load")
     weights = {

@@ -13,6 +13,8 @@ const moments = new Intl.DateTimeFormat("en-GB", {
   day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", timeZone: "UTC",
 });
 
+document.querySelector("#without-script").hidden = true;
+
 let paused = false;
 let connected = false;
 let waiting = [];
