@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 
 import msgspec
 
@@ -15,6 +15,9 @@ from pipeline.index.query import Query
 
 PAGE = 500
 """How many articles are asked for at once."""
+
+PART = 50
+"""How many articles are sent at once."""
 
 COLUMNS = (
     "id", "published_at", "source", "title", "url", "language", "sentiment", "sentiment_score",
@@ -42,20 +45,19 @@ def _following(index: Index, query: Query, result: SearchResult) -> Iterator[Doc
 
 def as_csv(found: Iterator[Document]) -> Iterator[bytes]:
     """UTF-8 with a byte-order mark, without which spreadsheets take it for something else."""
-    yield "\ufeff".encode()
-    yield _line(COLUMNS)
-    for article in found:
-        yield _line(_cells(article))
+    yield "\ufeff".encode() + _line(COLUMNS)
+    while some := list(islice(found, PART)):
+        yield b"".join(_line(_cells(article)) for article in some)
 
 
 def as_json(found: Iterator[Document]) -> Iterator[bytes]:
     """One array of articles as the commands print them, one a line."""
     encoder = msgspec.json.Encoder()
-    separator = b"["
-    for article in found:
-        yield separator + b"\n" + encoder.encode(article)
-        separator = b","
-    yield b"\n]\n" if separator == b"," else b"[]\n"
+    separator = b"[\n"
+    while some := list(islice(found, PART)):
+        yield separator + b",\n".join(encoder.encode(article) for article in some)
+        separator = b",\n"
+    yield b"\n]\n" if separator == b",\n" else b"[]\n"
 
 
 def guarded(cell: str) -> str:

@@ -61,8 +61,8 @@ def facets_of(counted: Mapping[str, Sequence[FacetValue]], state: State) -> list
     facets = []
     for name, title in FACET_TITLES.items():
         found = list(counted.get(name, ()))
-        if name in _LEVELS:  # from best to worst: they are few, and have an order of their own
-            found.sort(key=lambda one: list(SIGNS).index(one.value))
+        if name in _LEVELS:
+            found = by_level(found)
         values: list[tuple[str, int | None]] = [(one.value, one.count) for one in found]
         keys = {one.value.casefold() for one in found}
         # What is chosen can always be taken away again, also where it is none of the most frequent.
@@ -80,6 +80,11 @@ def facets_of(counted: Mapping[str, Sequence[FacetValue]], state: State) -> list
             more = [c for c in choices if c not in first]
             facets.append(Facet(name, title, first, more))
     return facets
+
+
+def by_level(counted: Sequence[FacetValue]) -> list[FacetValue]:
+    """Levels of sentiment from best to worst: they are few, and have an order of their own."""
+    return sorted(counted, key=lambda one: list(SIGNS).index(one.value))
 
 
 def chips_of(state: State, path: str = "/") -> list[Chip]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from pipeline.index import FacetValue, Index, SearchResult
 from pipeline.index.query import Query
 from pipeline.search.page.charts import Days, days_of
+from pipeline.search.page.facets import by_level
 from pipeline.trends import Trend, Window
 
 DAYS = 30
@@ -67,7 +68,7 @@ def ticker_view(index: Index, symbol: str, last: datetime | None) -> TickerView:
         chart=chart,
         earlier=earlier,
         later=later,
-        stated=found.facets["stated_sentiment"],
+        stated=by_level(found.facets["stated_sentiment"]),
         named={title: found.facets[facet] for facet, title in _NAMES.items()},
     )
 
