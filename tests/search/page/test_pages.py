@@ -162,14 +162,17 @@ def test_a_tickers_chart_goes_back_and_forth_without_a_gap(tmp_path: Path) -> No
     assert before.chart.until == now.chart.since
 
 
-def test_days_of_one_busy_day_are_counted_too(tmp_path: Path) -> None:
+def test_one_busy_day_is_counted_whole(tmp_path: Path) -> None:
     """The histogram of so little time is by hour."""
     hours = [
         enriched(f"h{n}", symbols=["SPY"], published_at=NEWEST.replace(hour=n)) for n in range(4)
     ]
-    view = ticker_view(index_of(tmp_path, hours), "SPY", None)
+    index_of(tmp_path, hours)
+    index = Asked(tmp_path)
+    view = ticker_view(index, "SPY", None)
     assert view.chart is not None
     assert [day.bar.articles for day in view.chart.days][-2:] == [0, 4]
+    assert index.windows == 1  # days without articles are not asked for
 
 
 @pytest.mark.parametrize(
