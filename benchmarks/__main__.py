@@ -6,7 +6,17 @@ with a word, where these can't be had.
 
 from collections.abc import Callable
 
-from benchmarks import duplicates, enrichment, kafka, pipeline, sink, storage, targets, topics
+from benchmarks import (
+    duplicates,
+    enrichment,
+    kafka,
+    pipeline,
+    search,
+    sink,
+    storage,
+    targets,
+    topics,
+)
 from tests.servers.processes import Missing
 
 ALONE: list[Callable[[], None]] = [
@@ -16,7 +26,7 @@ ALONE: list[Callable[[], None]] = [
     storage.main,
     duplicates.main,
 ]
-WITH_SERVERS: list[Callable[[], None]] = [kafka.main, sink.main, pipeline.main]
+WITH_SERVERS: list[Callable[[], None]] = [kafka.main, sink.main, pipeline.main, search.main]
 
 for run in ALONE:
     run()

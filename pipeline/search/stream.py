@@ -168,7 +168,6 @@ class Stream:
     def stop(self) -> None:
         """Has the thread end soon."""
         self._stopped.set()
-        self._ended(self)
 
     def join(self) -> None:
         """Waits until the thread has ended. Not to be called in the loop's thread."""
@@ -191,6 +190,9 @@ class Stream:
         except BaseException as error:  # noqa: BLE001 - it belongs to who waits for the log
             self._tell(self._fail, error)
         self._put(None)
+        if self._stopped.is_set():
+            self._tell(self._end)
+        self._ended(self)
 
     def _read(self, consumer: Consumer, places: dict[int, int]) -> None:
         waits = pauses()
@@ -240,6 +242,12 @@ class Stream:
     def _begin(self) -> None:
         if not self.ready.done():
             self.ready.set_result(None)
+
+    def _end(self) -> None:
+        """What waits to be sent is given up."""
+        while not self._queue.empty():
+            self._queue.get_nowait()
+        self._queue.put_nowait(None)
 
     def _fail(self, error: BaseException) -> None:
         if not self.ready.done():

@@ -35,6 +35,9 @@ from pipeline.index.query import (
 )
 from pipeline.trends import Trend, Window
 
+SEARCH_TIMEOUT = "10s"
+"""After so long the servers give a search up: whoever asked does not wait for it any more."""
+
 _Clause = dict[str, Any]
 _VISIBLE: _Clause = {"term": {"withdrawn": False}}
 _ANY_CASE = {facet: f"{FIELDS[facet]}.any_case" for facet in NAME_FACETS}
@@ -200,6 +203,7 @@ class ElasticsearchIndex:
                 track_total_hits=True,
                 # Some of the results would look like all of them.
                 allow_partial_search_results=False,
+                timeout=SEARCH_TIMEOUT,
                 **body,
             ).body
 
