@@ -38,7 +38,7 @@ def newsloom(
     *words: str | Path, data: Path | None = None, stdin: bytes = b"", **env: str
 ) -> Answer:
     name, *others = map(str, words)
-    group = [name] if name != "dead" else ["dead", others.pop(0)]
+    group = [name, others.pop(0)] if name in ("dead", "alerts") else [name]
     where = ["--data", str(data)] if data else []
     done = subprocess.run(
         [*NEWSLOOM, *group, *where, *others],

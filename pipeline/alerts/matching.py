@@ -23,7 +23,7 @@ from pipeline.index.document import SUGGESTION_MARK, facets, id_hash
 from pipeline.index.highlight import Highlight, highlight
 from pipeline.index.query import FACETS, NAME_FACETS, TextQuery, parse_text, selected
 from pipeline.index.tantivy.document import document_of, schema
-from pipeline.index.tantivy.translation import base_clauses, filter_clauses
+from pipeline.index.tantivy.translation import Clause, base_clauses, filter_clauses
 
 HEAP_BYTES = 50_000_000
 """Memory for the documents of a batch: more than any has, so that they are one segment."""
@@ -42,11 +42,15 @@ class Match(NamedTuple):
 
 
 class _Prepared(NamedTuple):
-    """A saved search, translated. `query` is None where names have to be spelled as in a batch."""
+    """A saved search, parsed and translated.
+
+    `filtered` is None where it asks for names, which have to be spelled as in a batch.
+    """
 
     search: SavedSearch
     needs: tuple[_Need, ...]
-    query: tantivy.Query | None
+    base: list[Clause]
+    filtered: list[Clause] | None
 
 
 class Matcher:
@@ -100,7 +104,10 @@ class Matcher:
         searcher = self._index(shown.values())
         keys = _keys(searcher)
         for prepared in self._candidates(keys):
-            query = prepared.query or self._translate(prepared.search, searcher)
+            filtered = prepared.filtered
+            if filtered is None:
+                filtered = self._filters(prepared.search, searcher)
+            query = tantivy.Query.boolean_query([*prepared.base, *filtered])
             found = searcher.search(query, len(shown), count=False, order_by_field="id_hash")
             for number, _ in found.hits:
                 yield Match(prepared.search, shown[number])
@@ -128,20 +135,21 @@ class Matcher:
 
     def _prepare(self, search: SavedSearch) -> _Prepared:
         text = parse_text(search.query)
-        needs = _needs(search, text)
-        query = None if NAME_FACETS & search.filters.keys() else self._translate(search, None)
-        return _Prepared(search, needs, query)
+        by_name = NAME_FACETS & search.filters.keys()
+        return _Prepared(
+            search,
+            _needs(search, text),
+            base_clauses(self._schema, search.asked, text),
+            None if by_name else self._filters(search, None),
+        )
 
-    def _translate(self, search: SavedSearch, searcher: tantivy.Searcher | None) -> tantivy.Query:
+    def _filters(self, search: SavedSearch, searcher: tantivy.Searcher | None) -> list[Clause]:
         def spellings(name: str) -> list[str]:
             assert searcher is not None
             found = searcher.terms_with_prefix("names", name + SUGGESTION_MARK)
             return [term.split(SUGGESTION_MARK)[1] for term, _ in found]
 
-        query = search.asked
-        clauses = base_clauses(self._schema, query, parse_text(query.text))
-        clauses += filter_clauses(self._schema, query, spellings).values()
-        return tantivy.Query.boolean_query(clauses)
+        return list(filter_clauses(self._schema, search.asked, spellings).values())
 
 
 def reasons(match: Match) -> tuple[list[Highlight], dict[str, list[str]]]:

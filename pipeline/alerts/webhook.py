@@ -138,7 +138,7 @@ async def post(
     except TimeoutError:
         return Answer(refused=False, why=f"{shown}: no answer within {ANSWER_SECONDS:g} s")
     except (httpx.HTTPError, OSError) as error:
-        return Answer(refused=False, why=f"{shown}: {error or type(error).__name__}")
+        return Answer(refused=False, why=f"{shown}: {str(error) or type(error).__name__}")
     except (httpx.InvalidURL, UnicodeError, ValueError) as error:
         return Answer(refused=True, why=f"{shown}: no URL that can be called: {error}")
     if 200 <= status < 300:

@@ -62,9 +62,9 @@ class Place:
     def crash(self, where: str, *, after: bool) -> None:
         """A process that ends before or after it did something."""
         with closing(open_log(self.settings)) as log:
-            step = self.step(CrashingLog(log, where, after=after))  # type: ignore[arg-type]
+            step = self.step(CrashingLog(log, where, after=after))
             if where == "commit":
-                step.consumer = CrashingLog(step.consumer, where, after=after)  # type: ignore[assignment]
+                step.consumer = CrashingLog(step.consumer, where, after=after)
             with pytest.raises(Crash):  # noqa: PT012
                 while True:
                     step.advance(5)
@@ -285,8 +285,8 @@ def test_offsets_are_committed_when_the_alerts_are_on_the_topic_and_not_before(
             return call if name in ("publish", "commit") else getattr(self._inner, name)
 
     with closing(open_log(place.settings)) as log:
-        step = place.step(Noting(log))  # type: ignore[arg-type]
-        step.consumer = Noting(step.consumer)  # type: ignore[assignment]
+        step = place.step(Noting(log))
+        step.consumer = Noting(step.consumer)
         while not step.done:
             step.advance(1)
     assert calls == ["publish", "commit"]

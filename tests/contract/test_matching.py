@@ -7,14 +7,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pipeline.alerts.matching import Matcher, reasons
 from pipeline.alerts.records import SavedSearch
 from pipeline.article import EnrichedArticle
+from pipeline.index.analysis import words as words_of
 from pipeline.index.document import facets
-from pipeline.index.query import FACETS, Query
+from pipeline.index.query import FACETS, MAX_TERMS, Query
 from pipeline.index.tantivy import TantivyIndex
 from pipeline.index.tantivy.writer import open_writer
 from tests.conftest import enriched
@@ -111,6 +112,7 @@ def test_whatever_is_asked_the_answer_is_that_of_a_search(
     run = st.integers(0, 50).map(lambda n: f'"{" ".join(article.text.split()[n : n + 3])}"')
     clause = word | phrase | run | word.map("-{}".format) | st.just("OR")
     query = " ".join(data.draw(st.lists(clause, max_size=4)))
+    assume(sum(len(words_of(part)) for part in query.split()) <= MAX_TERMS)
     labels = {name: facets(article)[field] for name, field in FACETS.items()}
     filters = {
         name: data.draw(st.lists(st.sampled_from(values).map(_any_case(name)), max_size=2))

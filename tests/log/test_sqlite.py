@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.article import ARTICLES_DEAD, ARTICLES_ENRICHED, ARTICLES_RAW
+from pipeline.article import (
+    ALERTS,
+    ARTICLES_DEAD,
+    ARTICLES_ENRICHED,
+    ARTICLES_RAW,
+    SEARCHES,
+)
 from pipeline.errors import ConfigurationError, StorageUnavailable, Terminal
 from pipeline.log import Outcome, Record
 from pipeline.log.sqlite import MAX_POLL_BYTES, SqliteLog
@@ -135,3 +141,18 @@ def test_a_file_that_is_no_database_is_terminal(tmp_path: Path) -> None:
     (tmp_path / "log.db").write_bytes(b"no database at all " * 100)
     with pytest.raises(Terminal, match=r"log\.db"):
         SqliteLog(tmp_path / "log.db")
+
+
+def test_a_log_of_an_earlier_release_gets_the_topics_that_it_has_not(
+    log: SqliteLog, tmp_path: Path
+) -> None:
+    log.publish(ARTICLES_RAW, [record("kept")])
+    for topic in (ALERTS, SEARCHES):
+        log._db.execute(f'DROP TABLE "{topic}"')
+    log.close()
+    later = SqliteLog(tmp_path / "log.db")
+    assert later.publish(ALERTS, [record("new")]) == [Outcome.APPENDED]
+    assert later.publish(SEARCHES, [record("new", revision=1)]) == [Outcome.APPENDED]
+    assert later.publish(SEARCHES, [record("new", revision=1)]) == [Outcome.SUPERSEDED]
+    assert [m.key for m in later.consume(ARTICLES_RAW).poll(10, 0)] == ["kept"]
+    later.close()
