@@ -83,6 +83,19 @@ def test_a_client_that_asks_too_often_is_told_when_to_come_again(tmp_path: Path)
         assert client.get("/health/live").status_code == 200
 
 
+@pytest.mark.parametrize(("proxies", "believed"), [("", False), ("127.0.0.1, ::1", True)])
+def test_whom_a_request_is_of_is_believed_of_our_own_proxy_alone(
+    tmp_path: Path, proxies: str, believed: bool
+) -> None:
+    settings = Settings(data=tmp_path, request_rate=1, proxies=proxies)
+    with serving(settings, "127.0.0.1", 0) as server, asking(server) as client:
+        statuses = {
+            client.get("/api/none", headers={"X-Forwarded-For": f"192.0.2.{n}"}).status_code
+            for n in range(BURST_SECONDS + 5)
+        }
+    assert statuses == ({404} if believed else {404, 429})
+
+
 # Bodies
 
 
