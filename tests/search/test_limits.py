@@ -187,7 +187,8 @@ def test_the_index_is_asked_so_much_at_a_time_and_further_questions_are_refused(
             index.count()
         go_on.set()
         assert [answer.result() for answer in answers] == [1, 1, 1]
-    assert len(set(map(id, asked))) <= 2
+    assert asked[0] is not asked[1]  # each has a reader of its own, that nobody changes meanwhile
+    assert asked[2] in asked[:2]
 
 
 def test_a_question_that_waits_too_long_is_refused() -> None:
