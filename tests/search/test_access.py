@@ -85,6 +85,15 @@ def test_the_cookie_is_for_this_site_alone_and_does_not_hold_the_token(
     assert wrong.status_code == 401
 
 
+def test_behind_tls_the_cookie_is_never_sent_without(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path, token=TOKEN, proxies="127.0.0.1")
+    with serving(settings, "127.0.0.1", 0) as server, client_of(server) as client:
+        for scheme, secure in (("https", True), ("http", False)):
+            headers = {"X-Forwarded-Proto": scheme}
+            answer = client.post("/login", data={"token": TOKEN}, headers=headers)
+            assert ("Secure" in answer.headers["set-cookie"]) is secure
+
+
 def test_a_wrong_token_is_said_to_be_one(guarded: httpx.Client) -> None:
     answer = guarded.post("/login", data={"token": "wrong", "next": "/metrics"})
     assert answer.status_code == 401

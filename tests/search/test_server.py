@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 import socket
+import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -94,6 +96,19 @@ def test_serve_says_where_it_answers_and_ends_at_a_signal(tmp_path: Path) -> Non
         assert httpx.get(f"{url}/health/live").json() == {"status": "ok"}
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
+
+
+def test_an_answer_does_not_wait_for_the_acknowledgement_of_its_beginning(tmp_path: Path) -> None:
+    with (
+        serving(Settings(data=tmp_path, request_rate=0), "127.0.0.1", 0) as server,
+        client_of(server) as client,
+    ):
+        seconds = []
+        for _ in range(100):
+            begun = time.perf_counter()
+            client.get("/health/live")
+            seconds.append(time.perf_counter() - begun)
+    assert statistics.median(seconds) < 0.035
 
 
 def test_up_serves_what_it_indexes(tmp_path: Path) -> None:
