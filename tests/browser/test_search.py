@@ -113,6 +113,7 @@ def test_a_range_is_brushed_with_the_mouse(page: Page) -> None:
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + 25, steps=8)
     told = page.locator(".range").inner_text()
+    assert re.fullmatch(r"\d+ Jul 2025 – \d+ Aug 2025: \d+ articles", told)
     page.mouse.up()
     page.wait_for_url(re.compile("from="))
     number = int(told.split(": ")[1].split()[0])

@@ -71,7 +71,10 @@ export function barKeys(svg) {
     const chosen = range();
     bars.forEach((bar) => bar.classList.toggle("chosen", chosen.includes(bar)));
     const count = chosen.reduce((sum, bar) => sum + Number(bar.dataset.count), 0);
-    const when = `${chosen[0].dataset.when} – ${chosen.at(-1).dataset.when}`;
+    // Each bar may itself be of some days: "14 Jul 2025 – 20 Jul 2025".
+    const begin = chosen[0].dataset.when.split(" – ")[0];
+    const end = chosen.at(-1).dataset.when.split(" – ").at(-1);
+    const when = begin === end ? begin : `${begin} – ${end}`;
     told.textContent = `${when}: ${count.toLocaleString("en")} ${count === 1 ? "article" : "articles"}`;
   }
 
