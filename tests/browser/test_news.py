@@ -20,6 +20,7 @@ from pipeline.search.server import serving
 from tests.browser.chromium import Visit
 from tests.browser.conftest import Visitor
 from tests.browser.site import SCRIPT
+from tests.browser.test_accessibility import violations
 from tests.conftest import enriched
 
 Publish = Callable[..., None]
@@ -108,6 +109,22 @@ def test_a_paused_view_keeps_what_arrives_until_it_goes_on(page: Page, publish: 
     expect(page.locator("#arrivals .title")).to_have_text(["Second", "First"])
 
 
+def test_what_arrives_while_the_connection_is_lost_is_not_missed(
+    browser: Browser, own: Settings, publish: Publish
+) -> None:
+    with serving(own, "127.0.0.1", 0) as first:
+        visit = Visit(browser, first.url)
+        listening(visit.page)
+        publish(new("l-1", title="Before"))
+        expect(visit.page.locator("#arrivals .title")).to_have_text(["Before"])
+    expect(visit.page.get_by_role("status")).to_contain_text("Connecting")
+    publish(new("l-2", title="Meanwhile"))
+    with serving(own, "127.0.0.1", int(first.url.rsplit(":", 1)[1])):
+        titles = visit.page.locator("#arrivals .title")
+        expect(titles).to_have_text(["Meanwhile", "Before"], timeout=20_000)
+        visit.close()
+
+
 def test_a_correction_takes_the_place_of_what_it_corrects(page: Page, publish: Publish) -> None:
     listening(page)
     publish(new("c-1", title="Frist version"))
@@ -179,6 +196,7 @@ def test_what_is_not_there_has_a_page_that_leads_on(refused: Visit, address: str
     answer = refused.page.goto(address)
     assert answer
     assert answer.status == 404
+    assert violations(refused.page) == []
     refused.page.get_by_role("link", name="The latest articles").click()
     expect(refused.page.get_by_role("heading", level=1)).to_have_text("Latest articles")
 
@@ -188,6 +206,7 @@ def test_without_an_index_the_page_says_how_to_get_one(browser: Browser, tmp_pat
         visit = Visit(browser, server.url)
         visit.page.goto("/")
         expect(visit.page.get_by_role("heading", level=1)).to_have_text("Nothing to search yet")
+        assert violations(visit.page) == []
         expect(visit.page.locator("pre")).to_contain_text("newsloom produce")
         visit.close()
 
@@ -198,6 +217,7 @@ def test_a_person_enters_the_token_once(browser: Browser, own: Settings) -> None
     with serving(guarded, "127.0.0.1", 0) as server:
         visit = Visit(browser, server.url)
         visit.page.goto("/?q=tariffs")
+        assert violations(visit.page) == []
         visit.page.get_by_label("Token").fill(token)
         visit.page.get_by_role("button", name="Enter").click()
         expect(visit.page.get_by_role("heading", level=1)).to_contain_text("articles for tariffs")
