@@ -84,8 +84,11 @@ def test_articles_appear_as_they_arrive(page: Page, publish: Publish) -> None:
     expect(arrived.locator(".title")).to_have_text("A strike begins")
     expect(arrived.locator(".mood")).to_have_text("▼ negative −0.46")
     expect(arrived.locator(".title")).to_have_attribute("href", "/articles/live-1")
-    publish(new("live-2", title="The strike ends", symbols=["SPY"]))
+    expect(arrived.locator("time")).to_have_text("17 Jul 2025")
+    noon = datetime(2025, 7, 17, 12, 5, tzinfo=UTC)
+    publish(new("live-2", title="The strike ends", symbols=["SPY"], published_at=noon))
     expect(arrived.first.locator(".title")).to_have_text("The strike ends")
+    expect(arrived.first.locator("time")).to_have_text("17 Jul 2025, 12:05")
     expect(arrived.first.get_by_role("link", name="SPY")).to_be_visible()
 
 

@@ -9,8 +9,8 @@ const list = document.querySelector("#arrivals");
 const template = document.querySelector("#arrival");
 const state = document.querySelector("#live-state");
 const button = document.querySelector("#pause");
-const moments = new Intl.DateTimeFormat("en-GB", {
-  day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", timeZone: "UTC",
+const days = new Intl.DateTimeFormat("en-GB", {
+  day: "numeric", month: "short", year: "numeric", timeZone: "UTC",
 });
 
 document.querySelector("#without-script").hidden = true;
@@ -73,20 +73,23 @@ function show(article) {
   const time = part("time");
   if (article.published_at) {
     time.dateTime = article.published_at;
-    time.textContent = `· ${moments.format(new Date(article.published_at))}`;
+    time.textContent = shownMoment(new Date(article.published_at));
   } else {
-    time.textContent = "· undated";
+    time.textContent = "undated";
   }
   if (article.sentiment) {
     const { label, score } = article.sentiment;
     part(".mood").classList.add(label);
     part(".sign").textContent = SIGNS[label];
     part(".label").textContent = label;
-    part(".number").textContent = (score < 0 ? "−" : "+") + Math.abs(score).toFixed(2);
+    const digits = Math.abs(score).toFixed(2);
+    const sign = score < 0 ? "−" : "+";
+    part(".number").textContent = digits === "0.00" ? digits : sign + digits;
   } else {
     part(".mood").remove();
   }
-  part(".symbols").replaceChildren(
+  if (!article.symbols.length) part(".symbols").remove();
+  part(".symbols")?.replaceChildren(
     ...article.symbols.flatMap((symbol) => {
       const link = document.createElement("a");
       link.className = "symbol";
@@ -98,6 +101,13 @@ function show(article) {
   part(".passage").textContent = shortened(article.title ? article.summary || article.text : article.text, 280);
   list.prepend(item);
   while (list.children.length > MOST) list.lastElementChild.remove();
+}
+
+// As the server writes it: 17 Jul 2025, 14:30; without a time of day where it is midnight.
+function shownMoment(moment) {
+  const [, time] = /T(\d\d:\d\d):/.exec(moment.toISOString());
+  const atMidnight = moment.getTime() % 86_400_000 === 0;
+  return days.format(moment) + (atMidnight ? "" : `, ${time}`);
 }
 
 function shortened(text, most) {
