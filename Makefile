@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test faults servers lint bench lock clean
+.PHONY: install demo test faults servers lint bench screenshots lock clean
 
 install: .venv/installed            ## .venv with the pinned packages and the newsloom command
 
@@ -25,6 +25,9 @@ lint: .venv/installed-dev           ## style and types
 
 bench: .venv/installed-dev          ## the figures of docs/benchmarks.md
 	$(BIN)/python -m benchmarks
+
+screenshots: .venv/installed-dev    ## docs/images, from the samples; needs Chromium
+	$(BIN)/python -m tests.browser.screenshots
 
 lock: .venv/installed-dev           ## the pinned packages anew, from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --extra build --extra accurate $(LOCK) -o requirements.txt

@@ -12,6 +12,7 @@ from benchmarks import (
     enrichment,
     kafka,
     pipeline,
+    search,
     sink,
     storage,
     targets,
@@ -27,7 +28,7 @@ ALONE: list[Callable[[], None]] = [
     duplicates.main,
     alerts.main,
 ]
-WITH_SERVERS: list[Callable[[], None]] = [kafka.main, sink.main, pipeline.main]
+WITH_SERVERS: list[Callable[[], None]] = [kafka.main, sink.main, pipeline.main, search.main]
 
 for run in ALONE:
     run()

@@ -14,7 +14,7 @@ from dotenv import dotenv_values
 from pipeline.errors import ConfigurationError
 
 PREFIX = "NEWSLOOM_"
-_SECRET = {"index_api_key"}
+_SECRET = {"index_api_key", "token"}
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +45,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         health: HOST:PORT where a worker or sink answers GET /health; empty: nowhere.
         webhook_networks: networks, as 10.0.0.0/8 and with commas between, that webhooks may be in
             besides the public internet.
+        serve: HOST:PORT where `serve` and `up` answer over HTTP; port 0: any that is free.
+        token: what a request over HTTP has to show; empty: nothing, and then only programs of this
+            machine are answered.
+        hosts: further host names that requests may be for, separated by commas: those of a proxy.
+        proxies: addresses of proxies, separated by commas, that are believed whom a request is of.
+        request_rate: requests a second that are answered to one address; 0: any number.
+        request_bytes: the largest body of a request.
+        streams: how many streams of articles are open at a time.
     """
 
     data: Path = Path("newsloom-data")
@@ -67,6 +75,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     kibana: str = ""
     health: str = ""
     webhook_networks: str = ""
+    serve: str = "127.0.0.1:8710"
+    token: str = ""
+    hosts: str = ""
+    proxies: str = ""
+    request_rate: float = 100
+    request_bytes: int = 16_000_000
+    streams: int = 50
 
     @property
     def log_url(self) -> str:
@@ -104,6 +119,9 @@ _RANGES: dict[str, tuple[float, float]] = {
     "enrich_seconds": (0.1, 3_600),
     "enrich_megabytes": (50, 1_000_000),
     "stall_seconds": (1, 86_400),
+    "request_rate": (0, 1_000_000),
+    "request_bytes": (1_000, 1_000_000_000),
+    "streams": (0, 1_000),
 }
 
 

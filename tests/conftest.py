@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "pipeline" / "samples"
 GOLDEN = SAMPLES / "stocktwits-2025-07-17.txt"
 
-LONGEST = ("faults", "deploy", "servers", "contract")
+LONGEST = ("faults", "deploy", "servers", "contract", "browser")
 """The folders whose tests take longest: they go first, so that two processes end together."""
 
 

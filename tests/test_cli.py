@@ -288,7 +288,8 @@ def test_a_folder_that_is_watched_is_read_now_and_when_it_changes(tmp_path: Path
     folder = tmp_path / "news"
     folder.mkdir()
     (folder / "first.txt").write_text("The first article is about Tokyo.")
-    command = [*NEWSLOOM, "up", "--watch", str(folder), "--data", str(tmp_path / "data")]
+    watching = ["up", "--no-serve", "--watch", str(folder), "--data", str(tmp_path / "data")]
+    command = [*NEWSLOOM, *watching]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         try:
             wait_for_total(tmp_path / "data", 1)

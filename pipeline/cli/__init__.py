@@ -55,6 +55,11 @@ Settings, from the environment or a file .env:
   NEWSLOOM_SENTIMENT        fast, accurate, lexicon, or a file of `train`  fast
 
 \b
+Over HTTP (see docs/api.md for all):
+  NEWSLOOM_SERVE            HOST:PORT of `serve` and `up`             127.0.0.1:8710
+  NEWSLOOM_TOKEN            what requests have to show
+
+\b
 On servers (see docs/operations.md for all):
   NEWSLOOM_LOG              kafka://HOST:9092[,HOST:9092]
   NEWSLOOM_INDEX            https://[USER:PASSWORD@]HOST:9200[,HOST:9200]

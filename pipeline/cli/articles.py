@@ -25,6 +25,7 @@ from pipeline.cli.common import (
     signals_to,
     tell,
 )
+from pipeline.cli.serve import address_options, served_beside
 from pipeline.config import Settings, redact
 from pipeline.errors import ConfigurationError
 
@@ -59,7 +60,9 @@ def demo(settings: Settings) -> None:
     help="Read the articles of this folder, now and whenever they change. Can be repeated.",
 )
 @feeds
-@click.option("--drain", is_flag=True, help="End when everything is indexed.")
+@click.option("--drain", is_flag=True, help="End when everything is indexed. Serves nothing.")
+@click.option("--no-serve", is_flag=True, help="Answer nothing over HTTP.")
+@address_options
 @as_json
 @command
 def up(
@@ -68,11 +71,15 @@ def up(
     feeds: tuple[str, ...],
     *,
     drain: bool,
+    no_serve: bool,
+    host: str | None,
+    port: int | None,
     as_json: bool,
 ) -> int:
     """Run the service, until SIGTERM or Ctrl-C.
 
-    It enriches and indexes what is produced, here or by `newsloom produce`.
+    It enriches and indexes what is produced, here or by `newsloom produce`, and answers over HTTP
+    as `newsloom serve` does: at http://127.0.0.1:8710, unless another program has that address.
 
     Write files under a name that ends in .tmp or .part, and rename them when they are whole: so
     none is read half-written.
@@ -111,7 +118,9 @@ def up(
         follow=follow if feeds or (folders and not drain) else None,
         rejected=tell,
     )
-    status = run_until_signal(service, drain=drain)
+    beside = nullcontext() if drain or no_serve else served_beside(settings, host, port)
+    with beside:
+        status = run_until_signal(service, drain=drain)
     if as_json:
         print_json(service.counts)
     else:

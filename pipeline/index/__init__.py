@@ -102,6 +102,10 @@ class Index(Protocol):
         """One article, unless it is unknown or withdrawn."""
         ...
 
+    def near_duplicates(self, article: Document, size: int = 20) -> list[Document]:
+        """The other articles of its group of near-duplicates, the earliest first."""
+        ...
+
     def suggest(self, prefix: str, size: int = 10) -> list[FacetValue]:
         """Tickers and names that begin with `prefix`, in whatever case, most frequent first."""
         ...

@@ -96,6 +96,10 @@ class Consumer(Protocol):
         """Whether all records before these offsets have been polled."""
         ...
 
+    def positions(self) -> dict[int, int]:
+        """For each partition the offset behind what was polled: a place to begin `at` again."""
+        ...
+
     def close(self) -> None:
         """Makes room for the next consumer of its group; what is not committed is read again."""
         ...
@@ -119,11 +123,13 @@ class Log(Protocol):
         *,
         from_end: bool = False,
         since: int | None = None,
+        at: Mapping[int, int] | None = None,
     ) -> Consumer:
         """A consumer: behind the group's last commit, else at the topic's beginning or end.
 
         Without a group it can begin at the first record that is not older than `since`, in
-        milliseconds since 1970.
+        milliseconds since 1970, or `at` the positions of an earlier consumer. A partition that has
+        none is read from its beginning, and so is one that ends before it: it was made anew.
         """
         ...
 

@@ -115,6 +115,7 @@ class KafkaLog:
         *,
         from_end: bool = False,
         since: int | None = None,
+        at: Mapping[int, int] | None = None,
     ) -> KafkaConsumption:
         """See `Log.consume`. With a group, records from the end are those after the first poll.
 
@@ -122,7 +123,9 @@ class KafkaLog:
             ConfigurationError: there is no such topic.
             StorageUnavailable: no broker answers.
         """
-        consumer = KafkaConsumption(self._servers, topic, group, from_end=from_end, since=since)
+        consumer = KafkaConsumption(
+            self._servers, topic, group, from_end=from_end, since=since, at=at
+        )
         self._consumers = [other for other in self._consumers if not other.closed] + [consumer]
         return consumer
 
@@ -181,6 +184,7 @@ class KafkaConsumption(ConsumerRebalanceListener):  # type: ignore[misc]
         *,
         from_end: bool,
         since: int | None,
+        at: Mapping[int, int] | None,
     ) -> None:
         self._servers = servers
         self._topic = topic
@@ -193,12 +197,12 @@ class KafkaConsumption(ConsumerRebalanceListener):  # type: ignore[misc]
         with errors_named(servers, topic):
             self._consumer = connect_consumer(servers, group, from_end=from_end)
             try:
-                self._begin(from_end, since)
+                self._begin(from_end, since, at)
             except BaseException:
                 self._consumer.close()
                 raise
 
-    def _begin(self, from_end: bool, since: int | None) -> None:
+    def _begin(self, from_end: bool, since: int | None, at: Mapping[int, int] | None) -> None:
         partitions = _partitions(self._consumer, self._topic)
         self._all = [TopicPartition(self._topic, number) for number in sorted(partitions)]
         if self._group is not None:
@@ -212,6 +216,13 @@ class KafkaConsumption(ConsumerRebalanceListener):  # type: ignore[misc]
             times = dict.fromkeys(self._all, since)
             found = self._consumer.offsets_for_times(times, timeout_ms=ANSWER_SECONDS * 1000)
             starts |= {place: first.offset for place, first in found.items() if first}
+        if at is not None:
+            ends = _offsets(self._consumer.end_offsets, self._all)
+            starts |= {
+                place: at[place.partition]
+                for place, first in starts.items()
+                if first <= at.get(place.partition, -1) <= ends[place]
+            }
         for place, offset in starts.items():
             self._consumer.seek(place, offset)
 
@@ -306,6 +317,12 @@ class KafkaConsumption(ConsumerRebalanceListener):  # type: ignore[misc]
         with errors_named(self._servers, self._topic):
             positions = self._positions([TopicPartition(self._topic, number) for number in ends])
         return all(positions[place] >= ends[place.partition] for place in positions)
+
+    def positions(self) -> dict[int, int]:
+        """See `Consumer.positions`; of the partitions that the group has given it."""
+        with errors_named(self._servers, self._topic):
+            found = self._positions(list(self._consumer.assignment()))
+        return {place.partition: offset for place, offset in found.items()}
 
     def close(self) -> None:
         """See `Consumer.close`."""

@@ -133,10 +133,15 @@ class SqliteLog:
         *,
         from_end: bool = False,
         since: int | None = None,
+        at: Mapping[int, int] | None = None,
     ) -> Consumer:
         """See `Log.consume`."""
         if topic not in TOPICS:
             raise ConfigurationError(f"{topic} is a topic of Kafka's; the embedded log has none")
+        if at is not None:
+            before = at.get(0, 1) - 1
+            known = 0 <= before <= self._end(topic)
+            return _SqliteConsumer(self, topic, None, before if known else 0)
         if since is not None:
             return _SqliteConsumer(self, topic, None, self._before(topic, since))
         start = self.committed(topic, group) if group else 0
@@ -303,6 +308,10 @@ class _SqliteConsumer:
         """See `Consumer.has_passed`."""
         left = self._log._read(self._topic, self._next, 1)
         return not left or left[0].offset >= ends[0]
+
+    def positions(self) -> dict[int, int]:
+        """See `Consumer.positions`."""
+        return {0: self._next}
 
     def close(self) -> None:
         """See `Consumer.close`: here nothing is held."""

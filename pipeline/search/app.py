@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-import msgspec
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import RedirectResponse
+from starlette.exceptions import HTTPException
 
 from pipeline import __version__
 from pipeline.config import Settings
-from pipeline.errors import ConfigurationError, IndexDamaged, Transient
-from pipeline.search import alerts_api, api
+from pipeline.errors import ConfigurationError, NewsloomError
+from pipeline.search import alerts_api, api, health, metrics, page, produce, token
+from pipeline.search.access import LOOPBACK_NAMES, Access
+from pipeline.search.answers import problem, retry_after
 from pipeline.search.context import Context
+from pipeline.search.counters import Measured
+from pipeline.search.faults import Faults
+from pipeline.search.headers import SecurityHeaders
+from pipeline.search.limits import BodyLimit, RateLimit
+from pipeline.search.openapi import documented
+
+RETRY_SECONDS = 5
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, *, loopback: bool = True) -> FastAPI:
     """The application over the log and index of `settings`; opens both when they are first needed.
 
     No route asks a server of others for anything: the OpenAPI document is at /api/openapi.json,
     without the page that FastAPI would load from elsewhere to show it.
+
+    Args:
+        settings: where everything is, and who may ask.
+        loopback: only programs of this machine reach it.
+
+    Raises:
+        ConfigurationError: a setting is wrong.
     """
     app = FastAPI(
         title="newsloom",
@@ -26,26 +41,46 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.state.context = Context(settings)
+    app.state.context = context = Context(settings)
+    app.state.token = shown = token.Token(settings.token)
+    for part in (api, produce, health, metrics, token):
+        app.include_router(part.router)
     app.state.alerts = alerts_api.Desk(settings)
-    app.include_router(api.router, prefix="/api")
     app.include_router(alerts_api.router, prefix="/api")
+    app.add_exception_handler(HTTPException, _as_said)
     app.add_exception_handler(ConfigurationError, _wrong_request)
-    app.add_exception_handler(Transient, _try_again)
-    app.add_exception_handler(IndexDamaged, _try_again)
+    app.add_exception_handler(NewsloomError, _try_again)
+    app.openapi = documented(app, with_token=bool(shown))  # type: ignore[assignment]
 
-    @app.get("/", include_in_schema=False)
-    def home() -> Response:
-        return RedirectResponse("/api/openapi.json")
+    # The last one is the first that a request comes to.
+    app.add_middleware(BodyLimit, most=settings.request_bytes)
+    app.add_middleware(Access, token=shown, names=_names(settings, loopback=loopback))
+    app.add_middleware(RateLimit, rate=settings.request_rate)
+    app.add_middleware(Faults)
+    app.add_middleware(Measured, metrics=context.metrics)
+    app.add_middleware(SecurityHeaders)
 
+    page.install(app)
     return app
+
+
+def _names(settings: Settings, *, loopback: bool) -> frozenset[str] | None:
+    """The host names that requests may be for; None: any, where the token is what counts."""
+    hosts = {name for host in settings.hosts.split(",") if (name := host.strip().lower())}
+    return LOOPBACK_NAMES | hosts if loopback or hosts else None
+
+
+def _as_said(request: Request, error: Exception) -> Response:
+    del request
+    assert isinstance(error, HTTPException)
+    return problem(error.status_code, error.detail, error.headers)
 
 
 def _wrong_request(request: Request, error: Exception) -> Response:
     del request
-    return Response(msgspec.json.encode({"detail": str(error)}), 422, media_type="application/json")
+    return problem(422, str(error))
 
 
 def _try_again(request: Request, error: Exception) -> Response:
     del request
-    return Response(msgspec.json.encode({"detail": str(error)}), 503, media_type="application/json")
+    return problem(503, str(error), retry_after(RETRY_SECONDS))

@@ -315,3 +315,13 @@ def test_an_article_says_what_it_is_a_duplicate_of(fill: Fill) -> None:
     found = index.get(one.id)
     assert found is not None
     assert found.duplicate_of == two.id
+
+
+def test_an_article_has_its_near_duplicates_the_earliest_first(fill: Fill) -> None:
+    one, two, three, far = story("near", 3, 4, 2, 1)
+    gone = article("gone", two.text, published_at=day(5))
+    index = fill([one, two, three, far, gone], [withdrawn(gone)])
+    for asked, others in ((one, [three, two]), (two, [three, one]), (far, [])):
+        document = index.get(asked.id)
+        assert document is not None
+        assert [a.id for a in index.near_duplicates(document)] == [a.id for a in others]

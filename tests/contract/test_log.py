@@ -190,3 +190,26 @@ def test_in_the_embedded_log_no_older_revision_stands_behind_a_newer_one(
         Outcome.SUPERSEDED,
         Outcome.APPENDED,
     ]
+
+
+def test_a_consumer_begins_where_another_one_stood(log: Log) -> None:
+    log.publish(ARTICLES_RAW, [record(key) for key in "abc"])
+    first = log.consume(ARTICLES_RAW)
+    first.poll(2, 0)
+    second = log.consume(ARTICLES_RAW, at=first.positions())
+    assert [m.key for m in second.poll(10, 0)] == ["c"]
+    log.publish(ARTICLES_RAW, [record("d")])
+    assert [m.key for m in second.poll(10, 0)] == ["d"]
+
+
+def test_a_consumer_that_has_polled_nothing_stands_where_it_began(log: Log) -> None:
+    log.publish(ARTICLES_RAW, [record("a")])
+    places = log.consume(ARTICLES_RAW, from_end=True).positions()
+    log.publish(ARTICLES_RAW, [record("b")])
+    assert [m.key for m in log.consume(ARTICLES_RAW, at=places).poll(10, 0)] == ["b"]
+
+
+@pytest.mark.parametrize("at", [{}, {0: 100_000}, {0: -5}, {7: 1}])
+def test_a_place_that_a_topic_does_not_have_is_its_beginning(log: Log, at: dict[int, int]) -> None:
+    log.publish(ARTICLES_RAW, [record("a"), record("b")])
+    assert [m.key for m in log.consume(ARTICLES_RAW, at=at).poll(10, 0)] == ["a", "b"]

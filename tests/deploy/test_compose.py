@@ -17,6 +17,8 @@ from pipeline.config import PREFIX, Settings, load_settings
 from pipeline.errors import ConfigurationError
 from pipeline.index.elasticsearch.client import connect
 from pipeline.log.kafka_client import servers_of
+from pipeline.search.server import is_loopback, place_of
+from pipeline.search.token import Token
 from tests.conftest import ROOT
 from tests.deploy.compose import EXAMPLE, FILE, compose, example, variables
 from tests.deploy.dockerfile import stages
@@ -27,6 +29,8 @@ DOCUMENT = compose(SECRETS)
 SERVICES: dict[str, Any] = DOCUMENT["services"]
 ONCE = sorted(name for name, service in SERVICES.items() if service["restart"] == "no")
 OURS = sorted(name for name, service in SERVICES.items() if "build" in service)
+
+LASTING = {"kafka", "elasticsearch", "kibana", "worker", "sink", "alerts", "serve"}
 
 services = pytest.mark.parametrize("name", SERVICES)
 lasting = pytest.mark.parametrize("name", sorted(SERVICES.keys() - set(ONCE)))
@@ -40,12 +44,9 @@ def test_the_file_has_the_form_that_compose_asks_for() -> None:
 
 
 def test_every_part_of_the_pipeline_is_there() -> None:
-    assert SERVICES.keys() - set(ONCE) == {
-        *("kafka", "elasticsearch", "kibana"),
-        *("worker", "sink", "alerts"),
-    }
+    assert SERVICES.keys() - set(ONCE) == LASTING
     assert ONCE == ["certificates", "kibana-setup", "producer", "setup"]
-    assert OURS == ["alerts", "kibana-setup", "producer", "setup", "sink", "worker"]
+    assert OURS == ["alerts", "kibana-setup", "producer", "serve", "setup", "sink", "worker"]
 
 
 # References
@@ -146,7 +147,7 @@ def test_the_producer_runs_only_when_it_is_asked_for() -> None:
     assert {n for n, service in SERVICES.items() if "profiles" in service} == {"producer"}
 
 
-@pytest.mark.parametrize("name", ["worker", "sink", "alerts", "producer", "kibana-setup"])
+@pytest.mark.parametrize("name", ["worker", "sink", "alerts", "serve", "producer", "kibana-setup"])
 def test_our_services_run_commands_that_are_there(name: str) -> None:
     first, *words = SERVICES[name]["command"]
     found = cli.commands[first]
@@ -205,7 +206,7 @@ def test_secrets_are_asked_for_and_never_have_a_default() -> None:
     assert found
     for name, sign, _ in found:
         assert (sign == ":?") == (name in SECRETS), name
-    assert all(re.search("PASSWORD|KEY", name) for name in SECRETS)
+    assert all(re.search("PASSWORD|KEY|TOKEN", name) for name in SECRETS)
 
 
 @pytest.mark.parametrize("name", SECRETS)
@@ -222,7 +223,7 @@ def test_the_example_gives_the_defaults_for_all_else() -> None:
 def test_no_password_stands_in_the_file() -> None:
     for service in SERVICES.values():
         for name, value in service.get("environment", {}).items():
-            if re.search(r"PASSWORD|ENCRYPTIONKEY", name):
+            if re.search(r"PASSWORD|ENCRYPTIONKEY|TOKEN", name):
                 assert value in SECRETS.values()
             if found := re.search(r"://\w+:([^@]*)@", str(value)):
                 assert found[1] in SECRETS.values()
@@ -265,3 +266,14 @@ def test_the_superuser_s_password_is_given_to_no_service_that_runs_on() -> None:
     secret = SECRETS["ELASTIC_PASSWORD"]
     has = {n for n, s in SERVICES.items() if secret in str(s.get("environment"))}
     assert has == {"elasticsearch", "setup", "kibana-setup"}
+
+
+def test_the_page_is_asked_for_where_it_is_published_and_only_answered_with_the_token() -> None:
+    service = SERVICES["serve"]
+    host, port = place_of(service["environment"]["NEWSLOOM_SERVE"])
+    assert not is_loopback(host)  # Docker's own network is not this container
+    assert service["ports"] == [f"127.0.0.1:{port}:{port}"]
+    assert f":{port}/health/ready" in service["healthcheck"]["test"]
+    secret = service["environment"]["NEWSLOOM_TOKEN"]
+    assert Token(secret)
+    assert {n for n, s in SERVICES.items() if secret in str(s.get("environment"))} == {"serve"}

@@ -23,6 +23,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import httpx
 import pytest
 
 from pipeline.cli.common import DONE
@@ -31,6 +32,7 @@ from tests.deploy.compose import compose, example
 from tests.servers.elasticsearch import PASSWORD, USER, ElasticsearchNode
 from tests.servers.fixtures import missing, running
 from tests.servers.kafka import KafkaBroker
+from tests.servers.processes import free_ports
 from tests.test_cli import NEWSLOOM, Answer
 
 SECRETS = {name: f"{name.lower()}-of-at-least-32-letters" for name, v in example().items() if not v}
@@ -167,10 +169,10 @@ class Stack(NamedTuple):
         return Answer(done.returncode, done.stdout, done.stderr)
 
     @contextmanager
-    def started(self, service: str) -> Iterator[None]:
+    def started(self, service: str, **others: str) -> Iterator[None]:
         """A service that runs on, ended in good order."""
         command = [*NEWSLOOM, *SERVICES[service]["command"]]
-        with subprocess.Popen(command, env=self.environment(service)) as process:
+        with subprocess.Popen(command, env=self.environment(service, **others)) as process:
             try:
                 yield
                 process.send_signal(signal.SIGTERM)
@@ -270,6 +272,21 @@ def test_the_samples_go_through_producer_worker_and_sink(stack: Stack) -> None:
             assert time.monotonic() < deadline, found
     shown = stack.run("producer", "show", found.lines[0]["hits"][0]["id"], "--json")
     assert shown.lines[0]["provenance"]
+
+
+def test_the_api_is_well_and_answers_who_shows_the_token(stack: Stack) -> None:
+    (port,) = free_ports(1)
+    here = {"python": f"'{sys.executable}'", ":8710": f":{port}"}
+    well = ["/bin/sh", "-c", replaced(SERVICES["serve"]["healthcheck"]["test"], here)]
+    with stack.started("serve", NEWSLOOM_SERVE=f"0.0.0.0:{port}"):
+        deadline = time.monotonic() + 90
+        while subprocess.run(well, capture_output=True, check=False).returncode:
+            assert time.monotonic() < deadline
+        search = f"http://127.0.0.1:{port}/api/search"
+        assert httpx.get(search).status_code == 401
+        shown = {"Authorization": f"Bearer {SECRETS['SERVE_TOKEN']}"}
+        answer = httpx.get(search, headers=shown, timeout=30)
+        assert answer.json()["total"] == stack.run("sink", "search", "--json").lines[0]["total"]
 
 
 def test_newsloom_s_user_may_rebuild_the_index_and_check_what_is_set_up(stack: Stack) -> None:

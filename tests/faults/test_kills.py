@@ -70,7 +70,7 @@ def test_killing_services_workers_and_producers_loses_and_doubles_nothing(
     # Reproducible where a failure has to be looked into; moments still differ from run to run.
     moments = random.Random(11)
     for number in range(ROUNDS):
-        service = start(settings, "up", "--watch", articles)
+        service = start(settings, "up", "--no-serve", "--watch", articles)
         producer = start(settings, "produce", articles)
         # Reading and writing at the start, enriching, indexing: a kill falls into each of them.
         time.sleep(moments.uniform(0.3, 7.0))
@@ -107,7 +107,7 @@ def test_killing_a_rebuild_leaves_the_index_in_use_and_the_next_one_whole(
 
 def test_workers_end_when_their_service_is_killed(articles: Path, tmp_path: Path) -> None:
     settings = Settings(data=tmp_path)
-    service = start(settings, "up", "--watch", articles)
+    service = start(settings, "up", "--no-serve", "--watch", articles)
     workers = wait_for(lambda: children_of(service.pid))
     kill(service.pid)
     service.wait()
@@ -116,7 +116,7 @@ def test_workers_end_when_their_service_is_killed(articles: Path, tmp_path: Path
 
 def test_sigterm_ends_the_service_in_good_order(articles: Path, tmp_path: Path) -> None:
     settings = Settings(data=tmp_path)
-    service = start(settings, "up", "--watch", articles)
+    service = start(settings, "up", "--no-serve", "--watch", articles)
     wait_for(lambda: (tmp_path / "index" / "current").exists() and count(settings) > 0)
     service.send_signal(signal.SIGTERM)
     assert service.wait(60) == 0
@@ -125,7 +125,7 @@ def test_sigterm_ends_the_service_in_good_order(articles: Path, tmp_path: Path) 
 
 def test_ctrl_c_ends_the_service_with_130(articles: Path, tmp_path: Path) -> None:
     settings = Settings(data=tmp_path)
-    service = start(settings, "up", "--watch", articles)
+    service = start(settings, "up", "--no-serve", "--watch", articles)
     wait_for(lambda: children_of(service.pid))
     service.send_signal(signal.SIGINT)
     assert service.wait(60) == 130

@@ -38,6 +38,9 @@ from pipeline.index.query import (
 )
 from pipeline.trends import Trend, Window
 
+SEARCH_TIMEOUT = "10s"
+"""After so long the servers give a search up: whoever asked does not wait for it any more."""
+
 _Clause = dict[str, Any]
 _VISIBLE: _Clause = {"term": {"withdrawn": False}}
 _ANY_CASE = {facet: f"{FIELDS[facet]}.any_case" for facet in NAME_FACETS}
@@ -103,6 +106,17 @@ class ElasticsearchIndex:
                 return None
         article = decode(found["_source"])
         return None if article.withdrawn else article
+
+    def near_duplicates(self, article: Document, size: int = 20) -> list[Document]:
+        """See `Index.near_duplicates`."""
+        group = {"term": {"duplicate_group": article.duplicate_of or article.id}}
+        answer = self._ask(
+            query={"bool": {"filter": [_VISIBLE, group], "must_not": {"term": {"id": article.id}}}},
+            size=size,
+            sort=_sort(Query(sort="oldest"), ranked=False),
+            source_excludes=_SEARCHED_ONLY,
+        )
+        return [decode(found["_source"]) for found in answer["hits"]["hits"]]
 
     def suggest(self, prefix: str, size: int = 10) -> list[FacetValue]:
         """See `Index.suggest`."""
@@ -214,6 +228,7 @@ class ElasticsearchIndex:
                 track_total_hits=True,
                 # Some of the results would look like all of them.
                 allow_partial_search_results=False,
+                timeout=SEARCH_TIMEOUT,
                 **body,
             ).body
 

@@ -121,6 +121,20 @@ class TantivyIndex:
             article = self._article(hits[0][1]) if hits else None
         return None if article is None or article.withdrawn else article
 
+    def near_duplicates(self, article: Document, size: int = 20) -> list[Document]:
+        """See `Index.near_duplicates`."""
+        self._follow()
+        group = [*self._visible(), (tantivy.Occur.Must, self._group_of(article))]
+        others = [*group, (tantivy.Occur.MustNot, self._any_of("id", [article.id]))]
+        with errors_named(self._folder):
+            found = self._searcher.search(
+                tantivy.Query.boolean_query(others),
+                size,
+                order_by_field="order",
+                order=tantivy.Order.Asc,
+            )
+            return [self._article(address) for _, address in found.hits]
+
     def suggest(self, prefix: str, size: int = 10) -> list[FacetValue]:
         """See `Index.suggest`."""
         self._follow()
@@ -294,10 +308,14 @@ class TantivyIndex:
 
     def _left_out(self, everything: tantivy.Query, article: Document) -> int:
         """How many more of an article's near-duplicates there are."""
-        head = article.duplicate_of or article.id
-        group = any_query([self._any_of("id", [head]), self._any_of("duplicate_of", [head])])
         must = tantivy.Occur.Must
+        group = self._group_of(article)
         return self._total(tantivy.Query.boolean_query([(must, everything), (must, group)])) - 1
+
+    def _group_of(self, article: Document) -> tantivy.Query:
+        """An article and its near-duplicates."""
+        head = article.duplicate_of or article.id
+        return any_query([self._any_of("id", [head]), self._any_of("duplicate_of", [head])])
 
     def _article(
         self, address: tantivy.DocAddress, searcher: tantivy.Searcher | None = None

@@ -1,0 +1,133 @@
+"""The page of alerts: what was found for whom, the saved searches, and a form for another one."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import timedelta
+from typing import Annotated, NamedTuple
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import RedirectResponse
+from starlette.exceptions import HTTPException
+
+from pipeline.alerts.records import Alert, ShownSearch
+from pipeline.errors import ConfigurationError, NotFound
+from pipeline.search.alerts_api import Desk, NewSearch
+from pipeline.search.page.address import State
+from pipeline.search.page.facets import Chip, chips_of
+from pipeline.search.page.problems import PageRoute
+from pipeline.search.page.render import page
+
+MOST_ALERTS = 50
+"""How many alerts are shown."""
+
+MOST_BYTES = 100_000
+"""How large a form may be."""
+
+_FORM = "application/x-www-form-urlencoded"
+_SEE_OTHER = 303
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+
+class Saved(NamedTuple):
+    """A saved search as it is shown: its words, what it is narrowed by, and the search itself."""
+
+    search: ShownSearch
+    chips: list[Chip]
+    url: str
+
+
+def _desk_of(request: Request) -> Desk:
+    desk: Desk = request.app.state.alerts
+    return desk
+
+
+InDesk = Annotated[Desk, Depends(_desk_of)]
+
+
+@router.get("/alerts")
+async def alerts(request: Request, desk: InDesk) -> Response:
+    """Alerts and saved searches; with a search in the address, the form that saves it."""
+    return await _shown(desk, _wanted(request.query_params.multi_items()))
+
+
+@router.post("/alerts")
+async def save(request: Request, desk: InDesk) -> Response:
+    """Saves a search under a name."""
+    fields = await _form(request)
+    state, name = _wanted(fields), dict(fields).get("name", "").strip()
+    new = NewSearch(
+        name=name,
+        query=state.text,
+        filters=state.filters,
+        since=state.one("from") or None,
+        until=state.one("to") or None,
+    )
+    try:
+        await desk.add(new)
+    except ConfigurationError as error:
+        return await _shown(desk, state, name=name, error=str(error), status=422)
+    return RedirectResponse("/alerts", _SEE_OTHER)
+
+
+@router.post("/alerts/remove")
+async def remove(request: Request, desk: InDesk) -> Response:
+    """Removes a saved search; one that is not there any more is as good as removed."""
+    with suppress(NotFound):
+        await desk.remove(dict(await _form(request)).get("name", ""))
+    return RedirectResponse("/alerts", _SEE_OTHER)
+
+
+async def _shown(
+    desk: Desk, wanted: State, *, name: str = "", error: str = "", status: int = 200
+) -> Response:
+    saved = [_saved(search) for search in await desk.searches()]
+    found: list[Alert] = await desk.latest(MOST_ALERTS, None)
+    return page(
+        "alerts",
+        State({}),
+        status,
+        saved=saved,
+        found=found,
+        wanted=wanted,
+        chips=chips_of(wanted),
+        name=name,
+        error=error,
+    )
+
+
+def _saved(search: ShownSearch) -> Saved:
+    last = search.until - timedelta(milliseconds=1) if search.until else None
+    state = State(
+        {
+            "q": [search.query],
+            **search.filters,
+            "from": [search.since.isoformat()] if search.since else [],
+            "to": [last.isoformat()] if last else [],
+        }
+    )
+    return Saved(search, chips_of(state), state.url())
+
+
+def _wanted(fields: list[tuple[str, str]]) -> State:
+    """The search of an address or a form, without what only matters to how it is shown."""
+    given: dict[str, list[str]] = {}
+    for name, value in fields:
+        if name not in ("sort", "collapse", "size", "after"):
+            given.setdefault(name, []).append(value)
+    return State(given)
+
+
+async def _form(request: Request) -> list[tuple[str, str]]:
+    """The fields of a form, in their order."""
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() != _FORM:
+        raise HTTPException(415, f"expected {_FORM}")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise HTTPException(413, f"a form has up to {MOST_BYTES:,} bytes")
+    fields = parse_qs(body.decode(errors="replace"), max_num_fields=1_000)
+    return [(name, value) for name, values in fields.items() for value in values]
