@@ -7,6 +7,7 @@ with a word, where these can't be had.
 from collections.abc import Callable
 
 from benchmarks import (
+    alerts,
     duplicates,
     enrichment,
     kafka,
@@ -25,6 +26,7 @@ ALONE: list[Callable[[], None]] = [
     enrichment.main,
     storage.main,
     duplicates.main,
+    alerts.main,
 ]
 WITH_SERVERS: list[Callable[[], None]] = [kafka.main, sink.main, pipeline.main, search.main]
 

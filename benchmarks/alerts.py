@@ -68,27 +68,31 @@ def main() -> None:
 
 
 def saved(count: int) -> list[SavedSearch]:
-    """What people follow: rare words, two of them, a phrase, a name, a ticker with a word."""
+    """What people follow: mostly names that few articles have, and some words that many have."""
     chance = random.Random(0)
     sources = list(enriched(NAMED, seed=2))
-    common = Counter(word for article in sources for word in set(article.text.split()))
+    common = Counter(name for article in sources for name in _names(article))
     return [_search(number, chance.choice(sources), common, chance) for number in range(count)]
+
+
+def _names(article: EnrichedArticle) -> list[str]:
+    return [*article.people, *article.organizations]
 
 
 def _search(
     number: int, article: EnrichedArticle, common: Counter[str], chance: random.Random
 ) -> SavedSearch:
-    text = article.text.split()
-    rare = sorted((word for word in text if word.isalpha()), key=common.__getitem__)[:20]
-    one, other = chance.sample(rare, 2)
-    place = chance.randrange(len(text) - 2)
-    filters: dict[str, list[str]] = {}
-    if number % 5 == 3 and article.people:
-        filters = {"person": [chance.choice(article.people)]}
-    if number % 5 == 4 and article.symbols:
-        filters = {"ticker": article.symbols[:2]}
-    queries = [f"{one} {other}", f"{one} OR {other} -tariffs", f'"{" ".join(text[place:][:3])}"']
-    query = [*queries, "" if filters else one, one][number % 5]
+    rare = sorted(_names(article), key=common.__getitem__)[:3]
+    one, other = (chance.choice(rare) if rare else "nobody at all" for _ in range(2))
+    word = chance.choice([word for word in article.text.split() if word.isalpha()])
+    kinds: list[tuple[str, dict[str, list[str]]]] = [
+        (f'"{one}"', {}),
+        (f'"{one}" OR "{other}" -tariffs', {}),
+        ("", {"person": [one, other]}),
+        (f'"{one}"', {"sentiment": ["negative"]}),
+        (word, {"ticker": article.symbols[:2] or ["SPY"]}),
+    ]
+    query, filters = kinds[number % len(kinds)]
     return SavedSearch(name=f"search {number}", query=query, filters=filters, created_at=NOW)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from pipeline.alerts import SENDERS
+from pipeline.alerts.records import decode_alert
 from pipeline.article import (
     ALERTS,
     ARTICLES_DEAD,
@@ -30,7 +31,7 @@ from pipeline.errors import (
     StorageUnavailable,
 )
 from pipeline.index import open_index
-from pipeline.log import Log, Record, messages, open_log, retention_of
+from pipeline.log import Log, Message, Record, messages, open_log, retention_of
 from pipeline.log.sqlite import SqliteLog
 
 ENRICHERS = "newsloom-enrich"
@@ -105,8 +106,8 @@ def lock(path: Path, why: str) -> Iterator[None]:
 def withdraw(settings: Settings, article_id: str) -> None:
     """Publishes a withdrawal of an article: a version without text, newer than all others.
 
-    The raw records of the article are removed at once, the enriched one when the withdrawal takes
-    its place.
+    The raw records of the article and the alerts of it are removed at once, the enriched record
+    when the withdrawal takes its place; Kafka keeps raw records and alerts for their time.
 
     Raises:
         NotFound: neither the index nor the raw topic has such an article.
@@ -120,8 +121,14 @@ def withdraw(settings: Settings, article_id: str) -> None:
     raw = settle(submission, source=source, clock=Clock(after=ingested_at), max_body_bytes=1)
     if isinstance(log, SqliteLog):
         log.forget(ARTICLES_RAW, raw.id)
+        log.remove(ALERTS, [m.offset for m in messages(log, ALERTS) if _tells_of(m, raw.id)])
     log.publish(ARTICLES_RAW, [Record(raw.id, msgspec.json.encode(raw))])
     log.close()
+
+
+def _tells_of(message: Message, article_id: str) -> bool:
+    alert = decode_alert(message.value)
+    return alert is not None and alert.article_id == article_id
 
 
 def _newest(settings: Settings, log: Log, article_id: str) -> tuple[str, datetime] | None:

@@ -6,14 +6,18 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 
+from pipeline.alerting import Counts
+from pipeline.alerts.step import AlertStep
 from pipeline.article import ARTICLES_ENRICHED
 from pipeline.config import Settings
 from pipeline.log import Record, open_log
@@ -21,6 +25,7 @@ from tests.alerts.receiver import LOOPBACK, receiving
 from tests.conftest import enriched
 from tests.faults.test_kills import wait_for
 from tests.servers.kafka import KafkaBroker
+from tests.servers.processes import free_ports
 from tests.servers.topics import delete_topics, empty_topics
 from tests.test_cli import NEWSLOOM, Answer, newsloom
 
@@ -41,6 +46,13 @@ def publish(settings: Settings, article_id: str) -> None:
     )
     with closing(open_log(settings)) as log:
         log.publish(ARTICLES_ENRICHED, [Record(article_id, msgspec.json.encode(article))])
+
+
+def match(settings: Settings) -> None:
+    with closing(open_log(settings)) as log:
+        step = AlertStep(log, settings.retention_days, Counts(), remembers=True)
+        while not step.idle:
+            step.advance(0)
 
 
 def save(data: Path, *words: str) -> Answer:
@@ -163,24 +175,29 @@ def running(data: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
 def test_alerts_are_shown_as_they_come(data: Path, words: list[str]) -> None:
     settings = Settings(data=data)
     save(data, "levies", "levy", "--place", "japan")
-    shown: list[str] = []
+    shown = b""
     with running(data, "alerts", "watch", *words) as watching:
         assert watching.stdout is not None
-        os.set_blocking(watching.stdout.fileno(), False)
+        output = watching.stdout.fileno()
+        os.set_blocking(output, False)
+        numbers = count()
 
         def has_come() -> bool:
+            nonlocal shown
             # Until the watcher has begun: what came before it is not its business.
-            publish(settings, f"{len(shown)}-{os.urandom(4).hex()}")
-            newsloom("up", "--drain", data=data)
-            shown.append(watching.stdout.read() or "")  # type: ignore[union-attr]
-            return bool(shown[-1])
+            publish(settings, f"{next(numbers)}")
+            match(settings)
+            with suppress(BlockingIOError):
+                shown += os.read(output, 100_000)
+            return shown.count(b"\n") > 10
 
         wait_for(has_come, 120)
+    text = shown.decode()
     if words == ["--json"]:
-        assert json.loads(shown[-1].splitlines()[0])["search"] == "levies"
+        assert json.loads(text.splitlines()[0])["search"] == "levies"
     else:
         for part in ("levies: A **levy** is announced", "Japan", "**levy** on imports", "https://"):
-            assert part in shown[-1]
+            assert part in text
 
 
 def test_watching_a_search_that_is_not_there_is_an_error(data: Path) -> None:
@@ -210,7 +227,7 @@ def test_run_on_kafka_matches_and_sends(kafka_broker: KafkaBroker) -> None:
     empty_topics(kafka_broker, partitions=3)
     settings = Settings(log=kafka_broker.url)
     with receiving() as receiver:
-        environment: dict[str, Any] = {
+        environment: Any = {
             "NEWSLOOM_LOG": settings.log,
             "NEWSLOOM_WEBHOOK_NETWORKS": LOOPBACK,
         }
@@ -222,6 +239,36 @@ def test_run_on_kafka_matches_and_sends(kafka_broker: KafkaBroker) -> None:
         assert sorted(receiver.articles) == list("01234")
         again = newsloom("alerts", "run", "--drain", "--json", **environment)
         assert again.lines == [{"alerts": 0, "sent": 0, "unsent": 0}]
+
+
+def test_run_answers_for_its_health_and_ends_in_good_order(kafka_broker: KafkaBroker) -> None:
+    empty_topics(kafka_broker, partitions=3)
+    settings = Settings(log=kafka_broker.url)
+    publish(settings, "a")
+    (port,) = free_ports(1)
+    environment = {"NEWSLOOM_LOG": settings.log, "NEWSLOOM_HEALTH": f"127.0.0.1:{port}"}
+
+    def health() -> Any:
+        with suppress(httpx.HTTPError):
+            return httpx.get(f"http://127.0.0.1:{port}/health").json()
+
+    with subprocess.Popen(
+        [*NEWSLOOM, "alerts", "run"], stdout=subprocess.PIPE, env=os.environ | environment
+    ) as process:
+        try:
+            wait_for(lambda: (health() or {}).get("progress"))
+            wait_for(lambda: health()["lag"] == 0)
+            assert health() == {
+                "status": "ok",
+                "lag": 0,
+                "progress": 1,
+                "answers": True,
+                "waiting_for": None,
+            }
+            process.terminate()
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
 
 
 def test_run_says_that_a_topic_is_missing(kafka_broker: KafkaBroker) -> None:

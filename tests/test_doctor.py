@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from elasticsearch import Elasticsearch
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import NewPartitions
 
+from pipeline.alerts import MATCHERS, SENDERS
+from pipeline.alerts.records import new_search
+from pipeline.alerts.searches import add
 from pipeline.article import ARTICLES_DEAD, ARTICLES_ENRICHED, ARTICLES_RAW
 from pipeline.config import Settings
 from pipeline.doctor import diagnose, elasticsearch, folder
@@ -21,6 +25,7 @@ from pipeline.index.elasticsearch.client import ALIAS, connect
 from pipeline.index.elasticsearch.rebuild import Rebuild
 from pipeline.local import Service
 from pipeline.log import Record
+from pipeline.log.kafka import KafkaLog
 from pipeline.log.kafka_client import servers_of
 from pipeline.log.kafka_groups import only_member
 from pipeline.maintenance import service_lock
@@ -163,6 +168,16 @@ def test_a_group_that_gets_nowhere(
             finding = only(on_servers)
     assert finding.level == "warning"
     assert "nothing was done within" in finding.message
+
+
+def test_saved_searches_of_which_nobody_tells(on_servers: Settings) -> None:
+    with closing(KafkaLog(servers_of(on_servers.log))) as log:
+        add(log, new_search("levies", "levy", filters={}))
+    publish(on_servers, articles(3))
+    found = {finding.about: finding for finding in diagnose(on_servers)}
+    assert found[f"group {MATCHERS}"].level == "problem"
+    assert "no `newsloom alerts run` runs; 3 records" in found[f"group {MATCHERS}"].message
+    assert found[f"group {SENDERS}"].level == "warning"
 
 
 def test_an_article_from_the_future(on_servers: Settings, kafka_broker: KafkaBroker) -> None:

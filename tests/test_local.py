@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.alerts import SENDERS
+from pipeline.alerts.records import new_search
+from pipeline.alerts.searches import add
 from pipeline.article import (
+    ALERTS,
     ARTICLES_DEAD,
     ARTICLES_ENRICHED,
     ARTICLES_RAW,
@@ -31,7 +36,7 @@ from pipeline.index.tantivy import TantivyIndex
 from pipeline.local import Counts, EnrichStep, IndexStep, Service
 from pipeline.log import Log, Outcome, Record
 from pipeline.log.sqlite import SqliteLog
-from pipeline.maintenance import ENRICHERS, service_lock, withdraw
+from pipeline.maintenance import ENRICHERS, keep_house, service_lock, withdraw
 from pipeline.producer import ProduceCounts, Producer, settled
 from pipeline.profiles import load_profiles
 from pipeline.reindex import reindex
@@ -314,3 +319,35 @@ def test_a_record_that_reindex_meets_first_is_not_lost(log: SqliteLog, settings:
     assert keys(log, ARTICLES_DEAD) == ["x"]
     assert reindex(settings, lambda done, left: None) == 1
     assert keys(log, ARTICLES_DEAD) == ["x"]
+
+
+# Alerts
+
+
+def test_alerts_of_an_article_that_is_withdrawn_are_removed(
+    log: SqliteLog, settings: Settings
+) -> None:
+    add(log, new_search("levies", "levy", filters={}))
+    now = datetime.now(UTC)
+    publish(log, *(enriched(name, text="A levy.", ingested_at=now) for name in "abc"))
+    Service(settings, rejected=print).run(drain=True)
+    withdraw(settings, "b")
+    told = [message.value for message in log.consume(ALERTS).poll(10, 0)]
+    assert [msgspec.json.decode(value)["article_id"] for value in told] == ["a", "c"]
+
+
+def test_alerts_are_kept_until_they_are_old_and_sent(log: SqliteLog, settings: Settings) -> None:
+    log.publish(ALERTS, [Record("levies", b"1"), Record("levies", b"2")])
+    log._db.execute(f'UPDATE "{ALERTS}" SET timestamp = 0')
+    log.publish(ALERTS, [Record("levies", b"3")])
+    left = lambda: [m.value for m in log.consume(ALERTS).poll(10, 0)]  # noqa: E731
+    short = msgspec.structs.replace(settings, retention_days=0)
+    keep_house(log, short)
+    assert left() == [b"1", b"2", b"3"]
+    consumer = log.consume(ALERTS, SENDERS)
+    consumer.commit(consumer.poll(1, 0))
+    keep_house(log, short)
+    assert left() == [b"2", b"3"]
+    consumer.commit(consumer.poll(10, 0))
+    keep_house(log, short)
+    assert left() == [b"3"]  # what was told is remembered for a day at least

@@ -6,9 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 
-import msgspec
-
-from pipeline.alerts.records import Alert
+from pipeline.alerts.records import Alert, decode_alert
 from pipeline.article import ALERTS
 from pipeline.log import Log, Message
 from pipeline.log.dead import ATTEMPTS
@@ -22,8 +20,6 @@ RECENT_DAYS = 7.0
 POLL = 500
 WAIT_SECONDS = 1.0
 
-_alerts = msgspec.json.Decoder(Alert)
-
 
 def alert_of(message: Message) -> Alert | None:
     """The alert that a record tells; None: it is one that was sent back to be sent again, or none.
@@ -32,10 +28,7 @@ def alert_of(message: Message) -> Alert | None:
     """
     if any(name == ATTEMPTS for name, _ in message.headers):
         return None
-    try:
-        return _alerts.decode(message.value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
+    return decode_alert(message.value)
 
 
 def watch(log: Log, name: str | None = None) -> Iterator[Alert]:

@@ -134,6 +134,17 @@ def alert_id(search: str, article_id: str) -> str:
     return blake2b(f"{search}\0{article_id}".encode(), digest_size=16).hexdigest()
 
 
+def decode_alert(value: bytes) -> Alert | None:
+    """The alert that a record's value holds, if it holds one."""
+    try:
+        return _alerts.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+_alerts = msgspec.json.Decoder(Alert)
+
+
 def new_search(
     name: str,
     query: str,

@@ -20,10 +20,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import msgspec
-
 from pipeline.alerts import SENDERS
-from pipeline.alerts.records import Alert, Webhook
+from pipeline.alerts.records import Webhook, decode_alert
 from pipeline.alerts.searches import Searches
 from pipeline.alerts.step import Counts
 from pipeline.alerts.webhook import Network, new_client, post
@@ -45,8 +43,6 @@ SLICE_SECONDS = 0.05
 """How often is looked whether something is done with."""
 
 logger = logging.getLogger(__name__)
-
-_alerts = msgspec.json.Decoder(Alert)
 
 
 class Failure(NamedTuple):
@@ -195,11 +191,10 @@ class WebhookStep:
         search = self._searches.get(message.key or "")
         if search is None or search.webhook is None:
             return None
-        try:
-            alert = _alerts.decode(message.value)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        alert = decode_alert(message.value)
+        if alert is None:
             place = f"{message.topic}, partition {message.partition}, offset {message.offset}"
-            logger.warning("%s: no alert: %s; skipped", place, error)
+            logger.warning("%s: no alert; skipped", place)
             return None
         return self._sender.send(search.webhook, alert.id, message.value)
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import timedelta
 from typing import NamedTuple
 
 from kafka import TopicPartition
 from kafka.admin import OffsetSpec
 
-from pipeline.article import ARTICLES_ENRICHED, ARTICLES_RAW
+from pipeline.alerts import MATCHERS, SENDERS
+from pipeline.alerts.searches import Searches
+from pipeline.article import ALERTS, ARTICLES_ENRICHED, ARTICLES_RAW
 from pipeline.config import Settings
 from pipeline.doctor.finding import MAX_SKEW, Finding, ok, problem, warning
 from pipeline.errors import ConfigurationError, NewsloomError
-from pipeline.log.kafka import committed_and_end
+from pipeline.log.kafka import KafkaLog, committed_and_end
 from pipeline.log.kafka_client import administrating, servers_of
 from pipeline.log.kafka_groups import members
 from pipeline.log.kafka_topics import TopicChange, partition_count, setup_topics
@@ -38,6 +41,11 @@ _GROUPS = (
     _Group(SINKS, ARTICLES_ENRICHED, "newsloom sink"),
 )
 
+_ALERTING = (
+    _Group(MATCHERS, ARTICLES_ENRICHED, "newsloom alerts run"),
+    _Group(SENDERS, ALERTS, "newsloom alerts run"),
+)
+
 
 def look(settings: Settings) -> Iterator[Finding]:
     """Yields what is found of brokers, topics and groups."""
@@ -53,9 +61,15 @@ def look(settings: Settings) -> Iterator[Finding]:
     yield from topics
     if any(finding.level == "problem" for finding in topics):
         return
-    for group in _GROUPS:
+    for group in (*_GROUPS, *_alerting(servers)):
         yield from _group(servers, group)
     yield from _times(servers)
+
+
+def _alerting(servers: Sequence[str]) -> Sequence[_Group]:
+    """The groups that work where there are saved searches."""
+    with closing(KafkaLog(servers)) as log:
+        return _ALERTING if len(Searches(log)) else ()
 
 
 def _brokers(servers: Sequence[str]) -> int:

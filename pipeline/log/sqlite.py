@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -170,6 +170,11 @@ class SqliteLog:
     def forget(self, topic: str, key: str) -> int:
         """Removes all records of a key; gives their number."""
         return self._remove(topic, "key = ?", (key,))
+
+    def remove(self, topic: str, offsets: Iterable[int]) -> None:
+        """Removes single records."""
+        for offset in offsets:
+            self._remove(topic, "offset = ?", (offset,))
 
     def release_space(self) -> None:
         """Gives the room of removed records back to the file system."""
