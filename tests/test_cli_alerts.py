@@ -227,7 +227,7 @@ def test_run_on_kafka_matches_and_sends(kafka_broker: KafkaBroker) -> None:
     empty_topics(kafka_broker, partitions=3)
     settings = Settings(log=kafka_broker.url)
     with receiving() as receiver:
-        environment: dict[str, Any] = {
+        environment: Any = {
             "NEWSLOOM_LOG": settings.log,
             "NEWSLOOM_WEBHOOK_NETWORKS": LOOPBACK,
         }

@@ -89,8 +89,7 @@ def article(article_id: str, context: InContext) -> Response:
     found = context.index.get(article_id)
     if found is None:
         raise NotFound(
-            "There is no article with this id: it is not indexed yet, was withdrawn,"
-            " or never was here."
+            "There is no article with this id: it is not indexed yet, withdrawn, or never was here."
         )
     near = context.index.near_duplicates(found)
     return page("article", State({}), article=found, near=near)
