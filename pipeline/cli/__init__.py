@@ -37,6 +37,7 @@ Try:
   newsloom demo                        the whole thing on the bundled samples
   newsloom produce news/ && newsloom up --drain
   newsloom search tariffs --place Japan
+  newsloom up --feed https://news.example/rss.xml      and http://127.0.0.1:8710 in a browser
   echo "Apple (AAPL) rose 3%" | newsloom annotate -
 """
 
@@ -50,14 +51,15 @@ Settings, from the environment or a file .env:
   NEWSLOOM_MAX_BODY_BYTES   the largest title and body together       1000000
   NEWSLOOM_RETENTION_DAYS   how long raw records and letters stay     30
   NEWSLOOM_PROFILES         a TOML file of further source profiles
-  NEWSLOOM_FEED_SECONDS     how long a feed is left alone, at least    300
-  NEWSLOOM_WEBHOOK_NETWORKS private networks that alerts may be sent to, 10.0.0.0/8 and so on
+  NEWSLOOM_FEED_SECONDS     how long a feed is left alone, at least   300
   NEWSLOOM_SENTIMENT        fast, accurate, lexicon, or a file of `train`  fast
 
 \b
 Over HTTP (see docs/api.md for all):
   NEWSLOOM_SERVE            HOST:PORT of `serve` and `up`             127.0.0.1:8710
   NEWSLOOM_TOKEN            what requests have to show
+  NEWSLOOM_WEBHOOK_NETWORKS
+                            private networks that alerts may be sent to: 10.0.0.0/8, …
 
 \b
 On servers (see docs/operations.md for all):
