@@ -72,6 +72,7 @@ def run(settings: Settings) -> None:
     program = "newsloom" if shutil.which("newsloom") else os.path.relpath(sys.argv[0])
     option = f" --data {settings.data}" if settings.data != Settings().data else ""
     for command in (
+        f"newsloom serve{option}    # and http://127.0.0.1:8710 in a browser",
         f"newsloom search{option} '\"trade talks\" OR summit' --from 2025-07-01",
         f"newsloom show{option} {articles[0].id}",
         "echo 'Retail sentiment on $AAPL was ‘bullish’.' | newsloom annotate -",

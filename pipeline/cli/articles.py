@@ -129,7 +129,7 @@ def up(
             f"{counts.accepted:,} accepted, {counts.unchanged:,} unchanged, "
             f"{counts.rejected:,} rejected, {counts.enriched:,} enriched, "
             f"{counts.dead:,} dead letters, {counts.indexed:,} indexed"
-            + (f", {counts.alerts:,} alerts" if counts.alerts else "")
+            + (f", {counts.alerts:,} alert{'s' * (counts.alerts > 1)}" if counts.alerts else "")
             + (f", {counts.unsent:,} not sent to their webhooks" if counts.unsent else "")
         )
     # Of a service that is stopped nobody expects a verdict on what came in meanwhile.
