@@ -17,7 +17,7 @@ from kafka.admin import NewPartitions
 from pipeline.alerts import MATCHERS, SENDERS
 from pipeline.alerts.records import new_search
 from pipeline.alerts.searches import add
-from pipeline.article import ARTICLES_DEAD, ARTICLES_ENRICHED, ARTICLES_RAW
+from pipeline.article import ALERTS, ARTICLES_DEAD, ARTICLES_ENRICHED, ARTICLES_RAW
 from pipeline.config import Settings
 from pipeline.doctor import diagnose, elasticsearch, folder
 from pipeline.doctor.finding import Finding, clocks
@@ -119,6 +119,7 @@ def test_a_missing_topic(on_servers: Settings, kafka_broker: KafkaBroker) -> Non
 def test_settings_of_a_topic(on_servers: Settings) -> None:
     found = wrong(changed(on_servers, retention_days=3))
     assert [finding.about for finding in found] == [
+        f"topic {ALERTS}",
         f"topic {ARTICLES_DEAD}",
         f"topic {ARTICLES_RAW}",
     ]

@@ -5,46 +5,30 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Annotated, Any, TypeVar
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Annotated, TypeVar
 
 import msgspec
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from pipeline.alerts.recent import MOST, Recent
-from pipeline.alerts.records import (
-    Alert,
-    JustSaved,
-    ShownSearch,
-    just_saved,
-    new_search,
-    shown,
-)
+from pipeline.alerts.records import Alert, JustSaved, ShownSearch, just_saved, new_search, shown
 from pipeline.alerts.searches import Searches, add, remove
 from pipeline.alerts.webhook import networks_of, unreachable
 from pipeline.config import Settings
 from pipeline.errors import ConfigurationError, NotFound, Transient
 from pipeline.index.query import parse_day
 from pipeline.log import Log, open_log
+from pipeline.search.answers import JSON, as_json, problem
+from pipeline.search.openapi import RECENT, REMOVE, SAVE, SEARCHES
+from pipeline.search.parameters import asked_of, last, number
+from pipeline.search.records import NewSearch
 
 MOST_BYTES = 100_000
 """How large what is posted may be."""
 
 T = TypeVar("T")
-
-
-class NewSearch(msgspec.Struct, forbid_unknown_fields=True):
-    """What is posted to save a search, with the values that `newsloom alerts add` takes.
-
-    `from` and `to` are days or moments, ISO 8601, both included.
-    """
-
-    name: str
-    query: str = ""
-    filters: dict[str, list[str]] = {}
-    since: str | None = msgspec.field(name="from", default=None)
-    until: str | None = msgspec.field(name="to", default=None)
-    webhook: str | None = None
-    secret: str | None = None
 
 
 class Desk:
@@ -112,7 +96,8 @@ class Desk:
 
     def close(self) -> None:
         """Lets go of the log."""
-        self._thread.submit(self._let_go).result()
+        with suppress(RuntimeError):  # it was closed before
+            self._thread.submit(self._let_go).result()
         self._thread.shutdown()
 
     async def _do(self, ask: Callable[[Log], T]) -> T:
@@ -140,124 +125,52 @@ def _desk_of(request: Request) -> Desk:
 
 _InDesk = Annotated[Desk, Depends(_desk_of)]
 
-router = APIRouter(prefix="/alerts", tags=["alerts"])
+router = APIRouter(prefix="/api/alerts", default_response_class=Response)
 
 
-def _inlined(kind: type) -> dict[str, Any]:
-    """The JSON Schema of a record, without references: a part of the OpenAPI document."""
-    (schema,), parts = msgspec.json.schema_components([kind])
-
-    def put_in(node: Any) -> Any:
-        if isinstance(node, list):
-            return [put_in(each) for each in node]
-        if not isinstance(node, dict):
-            return node
-        if "$ref" in node:
-            return put_in(parts[node["$ref"].rsplit("/", 1)[-1]])
-        return {key: put_in(value) for key, value in node.items()}
-
-    inlined: dict[str, Any] = put_in(schema)
-    return inlined
-
-
-def _answers(said: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"description": said, "content": {"application/json": {"schema": schema}}}
-
-
-def _fails(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    detail = {"type": "object", "required": ["detail"], "properties": {"detail": {}}}
-    return {status: _answers(_SAID[status], detail) for status in (*statuses, 503)}
-
-
-_SAID = {
-    404: "There is none of that name.",
-    413: f"It has more than {MOST_BYTES:,} bytes.",
-    415: "It is not application/json.",
-    422: "Something of it is not allowed; `detail` says what.",
-    503: "The log can't be read or written now.",
-}
-
-
-@router.get(
-    "",
-    summary="The saved searches",
-    responses={
-        200: _answers("By name.", {"type": "array", "items": _inlined(ShownSearch)}),
-        **_fails(),
-    },
-)
-async def list_searches(desk: _InDesk) -> Response:
+@router.get("", openapi_extra=SEARCHES)
+async def list_searches(request: Request, desk: _InDesk) -> Response:
     """The saved searches, without their secrets."""
-    return _as_json(await desk.searches())
+    asked_of(request, SEARCHES)
+    return as_json(await desk.searches())
 
 
-@router.post(
-    "",
-    status_code=201,
-    summary="Save a search",
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": _inlined(NewSearch)}},
-        }
-    },
-    responses={201: _answers("Saved.", _inlined(JustSaved)), **_fails(413, 415, 422)},
-)
+@router.post("", status_code=HTTPStatus.CREATED, openapi_extra=SAVE)
 async def save_search(request: Request, desk: _InDesk) -> Response:
     """Save a search: each new article that it finds is an alert from now on.
 
     The answer has the secret, if one was made, for the only time.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":  # a page of others can send anything else without asking
-        return _failed(415)
+    if kind != JSON:  # a page of others can send anything else without asking
+        return problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"send Content-Type: {JSON}")
     body = b""
     async for part in request.stream():
         body += part
         if len(body) > MOST_BYTES:
-            return _failed(413)
+            said = f"a search to save has up to {MOST_BYTES:,} bytes"
+            return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, said)
     try:
         new = msgspec.json.decode(body, type=NewSearch)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigurationError(f"not a search to save: {error}") from None
-    return _as_json(await desk.add(new), 201)
+    return as_json(await desk.add(new), HTTPStatus.CREATED)
 
 
-@router.delete(
-    "/{name}",
-    status_code=204,
-    summary="Remove a saved search",
-    responses={204: {"description": "It is no more."}, **_fails(404, 422)},
-)
-async def remove_search(name: str, desk: _InDesk) -> Response:
+@router.get("/recent", openapi_extra=RECENT)
+async def recent_alerts(request: Request, desk: _InDesk) -> Response:
+    """The latest alerts, of the last week."""
+    asked = asked_of(request, RECENT)
+    size = number(asked, "size", default=50, most=MOST)
+    return as_json(await desk.latest(size, last(asked, "search") or None))
+
+
+@router.delete("/{name}", status_code=HTTPStatus.NO_CONTENT, openapi_extra=REMOVE)
+async def remove_search(request: Request, desk: _InDesk) -> Response:
     """Remove a saved search, with its secret."""
+    name = request.path_params["name"]
     try:
         await desk.remove(name)
     except NotFound:
-        return _failed(404)
-    return Response(status_code=204)
-
-
-@router.get(
-    "/recent",
-    summary="The latest alerts",
-    responses={
-        200: _answers("The newest first.", {"type": "array", "items": _inlined(Alert)}),
-        **_fails(422),
-    },
-)
-async def recent_alerts(
-    desk: _InDesk,
-    search: Annotated[str | None, Query(description="Of this saved search alone.")] = None,
-    size: Annotated[int, Query(ge=0, le=MOST)] = 50,
-) -> Response:
-    """The latest alerts, of the last week."""
-    return _as_json(await desk.latest(size, search))
-
-
-def _as_json(value: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(value), status, media_type="application/json")
-
-
-def _failed(status: int) -> Response:
-    return _as_json({"detail": _SAID[status]}, status)
+        return problem(HTTPStatus.NOT_FOUND, f"no search of the name {name}")
+    return Response(status_code=HTTPStatus.NO_CONTENT)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import cast, get_args
 
@@ -23,7 +22,7 @@ from pipeline.search.openapi import (
     SUGGEST,
     TRENDS,
 )
-from pipeline.search.parameters import filters_of, flag, last, number, query_of
+from pipeline.search.parameters import asked_of, filters_of, flag, last, number, query_of
 from pipeline.search.stream import EventStream, TooMany, decode_places
 from pipeline.trends import Window, WindowName, window_at
 
@@ -33,7 +32,7 @@ router = APIRouter(prefix="/api", default_response_class=Response)
 @router.get("/search", openapi_extra=SEARCH)
 def search(request: Request, context: InContext) -> Response:
     """Find articles by words and by their labels."""
-    return as_json(context.index.search(query_of(_asked(request, SEARCH))))
+    return as_json(context.index.search(query_of(asked_of(request, SEARCH))))
 
 
 @router.get("/articles/{article_id:path}", openapi_extra=ARTICLE)
@@ -47,7 +46,7 @@ def article(request: Request, context: InContext) -> Response:
 @router.get("/suggest", openapi_extra=SUGGEST)
 def suggest(request: Request, context: InContext) -> Response:
     """Tickers and names that begin so, to complete what somebody types."""
-    asked = _asked(request, SUGGEST)
+    asked = asked_of(request, SUGGEST)
     prefix = last(asked, "q")
     if len(prefix) > PREFIX_CHARACTERS:
         raise ConfigurationError(f"q: expected up to {PREFIX_CHARACTERS} characters")
@@ -58,7 +57,7 @@ def suggest(request: Request, context: InContext) -> Response:
 @router.get("/trends", openapi_extra=TRENDS)
 def trends(request: Request, context: InContext) -> Response:
     """What is said of tickers within an hour or a day."""
-    asked = _asked(request, TRENDS)
+    asked = asked_of(request, TRENDS)
     symbols = [normalise("ticker", value) for value in asked.get("symbol", ()) if value.strip()]
     if len(symbols) > MOST_TRENDS:
         raise ConfigurationError(f"symbol: expected up to {MOST_TRENDS}")
@@ -77,7 +76,7 @@ async def stream(request: Request, context: InContext) -> Response:
     Corrections and withdrawals are articles like others: of two with an `id` the one with the
     greater `revision` holds. Withdrawals pass all filters but those by source.
     """
-    asked = _asked(request, STREAM)
+    asked = asked_of(request, STREAM)
     wanted = matcher(filters_of(asked))
     place = request.headers.get("last-event-id") or last(asked, "after")
     places = decode_places(place) if place else None
@@ -98,19 +97,3 @@ def _window(name: WindowName, at: str) -> Window:
         return window_at(name, moment)
     except OverflowError:
         raise ConfigurationError(f"at: {at!r} is too far away") from None
-
-
-def _asked(request: Request, documented: dict[str, list[dict[str, str]]]) -> dict[str, list[str]]:
-    """The parameters of a request: a misspelt one, left out, would give another answer.
-
-    Raises:
-        ConfigurationError: the document does not have it.
-    """
-    known = {p["name"] for p in documented["parameters"] if p["in"] == "query"}
-    return {name: _values(request, name, known) for name in request.query_params}
-
-
-def _values(request: Request, name: str, known: Iterable[str]) -> list[str]:
-    if name not in known:
-        raise ConfigurationError(f"{name[:80]!r}: no such parameter")
-    return request.query_params.getlist(name)

@@ -46,7 +46,7 @@ def create_app(settings: Settings, *, loopback: bool = True) -> FastAPI:
     for part in (api, produce, health, metrics, token):
         app.include_router(part.router)
     app.state.alerts = alerts_api.Desk(settings)
-    app.include_router(alerts_api.router, prefix="/api")
+    app.include_router(alerts_api.router)
     app.add_exception_handler(HTTPException, _as_said)
     app.add_exception_handler(ConfigurationError, _wrong_request)
     app.add_exception_handler(NewsloomError, _try_again)

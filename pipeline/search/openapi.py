@@ -9,12 +9,14 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from pipeline.alerts.recent import MOST
+from pipeline.alerts.records import Alert, JustSaved, ShownSearch
 from pipeline.article import SentimentLabel, StatedSentiment, Submission
 from pipeline.index import FacetValue, SearchResult
 from pipeline.index.document import Document
 from pipeline.index.query import FACETS, Sort
 from pipeline.search.parameters import MOST_CHARACTERS, MOST_HITS, MOST_VALUES, VALUE_CHARACTERS
-from pipeline.search.records import Live, NothingProduced, Problem, Produced, Ready
+from pipeline.search.records import Live, NewSearch, NothingProduced, Problem, Produced, Ready
 from pipeline.trends import Trend, WindowName
 
 MOST_SUGGESTIONS = 100
@@ -32,6 +34,10 @@ _RECORDS = (
     Problem,
     Live,
     Ready,
+    ShownSearch,
+    NewSearch,
+    JustSaved,
+    Alert,
 )
 _LEVELS = {"sentiment": get_args(SentimentLabel), "stated_sentiment": get_args(StatedSentiment)}
 
@@ -78,6 +84,7 @@ _INDEXED = {
     "422": _problem("A parameter is wrong; the detail names it."),
     "503": _later("The index does not answer, there is none yet, or it is asked too much."),
 }
+_OF_ANOTHER_SITE = {"403": _problem("A browser sends this for a page of another site.")}
 _MOMENT = {"anyOf": [{"type": "string", "format": f} for f in ("date", "date-time")]}
 _WORD: Schema = {"type": "string", "maxLength": VALUE_CHARACTERS}
 _YES = {"type": "boolean", "default": False}
@@ -221,12 +228,62 @@ PRODUCE: Schema = {
         "202": _answer("What is accepted is durable.", _ref("Produced")),
         **_ALWAYS,
         "401": _problem("The token is missing."),
-        "403": _problem("A browser sends this for a page of another site."),
+        **_OF_ANOTHER_SITE,
         "408": _problem("The body took too long."),
         "413": _problem("The body is too large, or has too many articles."),
         "415": _problem("The body is of a kind that is not read."),
         "422": _answer("Nothing of it could be used.", _ref("NothingProduced")),
         "503": _later("The log does not answer: send the same again later."),
+    },
+}
+
+_LOGGED = {
+    **_ALWAYS,
+    "401": _problem("The token is missing."),
+    "422": _problem("Something of it is not allowed; the detail names it."),
+    "503": _later("The log does not answer."),
+}
+
+SEARCHES: Schema = {
+    "responses": {
+        "200": _answer("By name.", {"type": "array", "items": _ref("ShownSearch")}),
+        **_LOGGED,
+    },
+}
+
+SAVE: Schema = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": _ref("NewSearch")}},
+    },
+    "responses": {
+        "201": _answer("It is saved.", _ref("JustSaved")),
+        **_LOGGED,
+        **_OF_ANOTHER_SITE,
+        "408": _problem("The body took too long."),
+        "413": _problem("The body is too large."),
+        "415": _problem("The body is no JSON."),
+    },
+}
+
+REMOVE: Schema = {
+    "parameters": [_parameter("name", "Percent-encoded.", {"type": "string"}, "path")],
+    "responses": {
+        "204": {"description": "It is no more."},
+        **_LOGGED,
+        **_OF_ANOTHER_SITE,
+        "404": _problem("There is no saved search of that name."),
+    },
+}
+
+RECENT: Schema = {
+    "parameters": [
+        _parameter("search", "Of this saved search alone.", {"type": "string"}),
+        _parameter("size", "How many.", _size(MOST, 50)),
+    ],
+    "responses": {
+        "200": _answer("The newest first.", {"type": "array", "items": _ref("Alert")}),
+        **_LOGGED,
     },
 }
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import cast, get_args
+from typing import Any, cast, get_args
 from urllib.parse import urlencode
+
+from starlette.requests import Request
 
 from pipeline.errors import ConfigurationError
 from pipeline.index.query import FACETS, Query, Sort, normalise, parse_day, recency_of
@@ -107,3 +109,20 @@ def address(path: str, parameters: Mapping[str, Sequence[str]]) -> str:
     """An address with the parameters that have a value, in their order."""
     pairs = [(name, value) for name, values in parameters.items() for value in values if value]
     return f"{path}?{urlencode(pairs)}" if pairs else path
+
+
+def asked_of(request: Request, documented: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The parameters of a request: a misspelt one, left out, would give another answer.
+
+    Args:
+        request: what is asked.
+        documented: the operation, as the OpenAPI document has it.
+
+    Raises:
+        ConfigurationError: the document does not have it.
+    """
+    known = {p["name"] for p in documented.get("parameters", ()) if p["in"] == "query"}
+    for name in request.query_params:
+        if name not in known:
+            raise ConfigurationError(f"{name[:80]!r}: no such parameter")
+    return {name: request.query_params.getlist(name) for name in request.query_params}

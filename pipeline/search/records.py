@@ -67,3 +67,18 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     status: Literal["ok", "unavailable"]
     missing: list[Literal["log", "index"]]
     why: dict[str, str]
+
+
+class NewSearch(msgspec.Struct, forbid_unknown_fields=True):
+    """What is posted to save a search, with the values that `newsloom alerts add` takes.
+
+    `from` and `to` are days or moments, ISO 8601, both included.
+    """
+
+    name: str
+    query: str = ""
+    filters: dict[str, list[str]] = {}
+    since: str | None = msgspec.field(name="from", default=None)
+    until: str | None = msgspec.field(name="to", default=None)
+    webhook: str | None = None
+    secret: str | None = None

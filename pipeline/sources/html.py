@@ -10,7 +10,7 @@ import codecs
 import json
 import re
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
@@ -68,6 +68,10 @@ _DATE_NAMES = ("article:published_time", "datepublished", "og:published_time", "
                "sailthru.date", "dc.date.issued", "dcterms.issued", "pubdate", "publishdate",
                "date")  # fmt: skip
 _WITHOUT_NAME = re.compile(r"[/:]{2}|\d{4}|@")
+
+
+InDoubt = Literal["leave out", "weigh", "take"]
+"""What becomes of parts of which it is not sure whether they are of the article."""
 
 
 class Page(NamedTuple):
@@ -181,12 +185,13 @@ def _parse(html: str) -> HtmlElement:
     return tree
 
 
-def _main_text(tree: HtmlElement, *, precise: bool, with_metadata: bool) -> Document | None:
+def _main_text(tree: HtmlElement, in_doubt: InDoubt, *, with_metadata: bool) -> Document | None:
     from trafilatura import bare_extraction
 
     found = bare_extraction(
         tree,
-        favor_precision=precise,
+        favor_precision=in_doubt == "leave out",
+        favor_recall=in_doubt == "take",
         include_comments=False,
         include_tables=False,
         with_metadata=with_metadata,
@@ -198,9 +203,9 @@ def _main_text(tree: HtmlElement, *, precise: bool, with_metadata: bool) -> Docu
 
 def _article(tree: HtmlElement) -> tuple[Page, str]:
     # What is in doubt is left out; only of a page where nothing is sure all of that is taken.
-    found = _main_text(tree, precise=True, with_metadata=True)
+    found = _main_text(tree, "leave out", with_metadata=True)
     if not (found and found.text):
-        found = _main_text(tree, precise=False, with_metadata=True) or found
+        found = _main_text(tree, "weigh", with_metadata=True) or found
     if not found:
         return Page("", title=_line(tree.findtext(".//title"))), _plain_text(tree)
     page = Page(
@@ -217,7 +222,8 @@ def _article(tree: HtmlElement) -> tuple[Page, str]:
 
 def _fragment(tree: HtmlElement) -> str:
     plain = _plain_text(tree)
-    found = _main_text(tree, precise=True, with_metadata=False)
+    # Nearly all of it is the article: a short list in it, too, which is navigation on a page.
+    found = _main_text(tree, "take", with_metadata=False)
     text = _paragraphs(found.text) if found else ""
     return text if len(text) >= _WHOLE_SHARE * len(plain) else plain
 

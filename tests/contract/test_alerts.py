@@ -160,8 +160,9 @@ def test_a_search_that_was_just_saved_tells_of_the_next_article(place: Place) ->
 
 
 def test_a_new_search_is_silent_about_what_came_in_before(place: Place) -> None:
-    before = fresh("before", **LEVY)
     search = place.save("levies", "levy")
+    a_moment = timedelta(milliseconds=1)
+    before = fresh("before", ingested_at=search.created_at - a_moment, **LEVY)
     just = fresh("just", ingested_at=search.created_at, **LEVY)
     place.publish(before, just)
     place.run()

@@ -143,6 +143,15 @@ def test_a_body_is_mostly_article_so_none_of_it_is_lost() -> None:
     assert all(f"Point {number} of" in text for number in range(20))
 
 
+def test_a_list_in_a_body_is_part_of_the_article() -> None:
+    body = (
+        "<p>The index closed at a record on Friday, its first since February.</p>"
+        "<ul><li>Quillmark rose 1% on the day.</li><li>Norvane settled details of a deal.</li></ul>"
+        "<p>Late on Friday the gains shrank for a while, and talks resumed two days later.</p>"
+    )
+    assert "- Quillmark rose 1% on the day.\n- Norvane settled details" in extract(body).text
+
+
 @pytest.mark.parametrize("html", ["<html></html>", "<p></p>", "<div><script>x()</script></div>"])
 def test_html_without_text_is_rejected(html: str) -> None:
     with pytest.raises(Rejected, match="no text"):

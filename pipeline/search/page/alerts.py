@@ -13,11 +13,12 @@ from starlette.exceptions import HTTPException
 
 from pipeline.alerts.records import Alert, ShownSearch
 from pipeline.errors import ConfigurationError, NotFound
-from pipeline.search.alerts_api import Desk, NewSearch
+from pipeline.search.alerts_api import Desk
 from pipeline.search.page.address import State
 from pipeline.search.page.facets import Chip, chips_of
 from pipeline.search.page.problems import PageRoute
 from pipeline.search.page.render import page
+from pipeline.search.records import NewSearch
 
 MOST_ALERTS = 50
 """How many alerts are shown."""
