@@ -19,8 +19,8 @@ import msgspec
 from benchmarks.table import show
 from pipeline.article import Clock, RawArticle, settle
 from pipeline.enrich import records
-from pipeline.enrich.recognizer import BATCH as RECOGNIZED
-from pipeline.enrich.recognizer import NOT_NEEDED, Recognizer
+from pipeline.enrich.recognizer.recognizer import BATCH as RECOGNIZED
+from pipeline.enrich.recognizer.recognizer import NOT_NEEDED, Recognizer
 from pipeline.sources.generator import generate
 from pipeline.workers import BATCH, Workers
 

@@ -21,11 +21,11 @@ from typing import NamedTuple
 
 from benchmarks.table import show
 from pipeline.article import Entity, TextField
-from pipeline.enrich.entities import find_entities, mask
-from pipeline.enrich.fast_ner import Span
-from pipeline.enrich.recognizer import Recognizer
-from pipeline.enrich.rules import ALL_RULES, Rule
-from pipeline.enrich.tickers import find_tickers, symbol_of_company
+from pipeline.enrich.names.entities import find_entities, mask
+from pipeline.enrich.names.rules import ALL_RULES, Rule
+from pipeline.enrich.recognizer.fast_ner import Span
+from pipeline.enrich.recognizer.recognizer import Recognizer
+from pipeline.enrich.tickers.tickers import find_tickers, symbol_of_company
 
 PASSAGES = Path(__file__).parent.parent / "tests" / "enrich" / "data" / "entities.jsonl"
 KINDS = ("person", "place", "organization")

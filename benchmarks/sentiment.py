@@ -25,10 +25,10 @@ from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from benchmarks.table import show
 from pipeline.article import SentimentLabel
-from pipeline.enrich.accurate_sentiment import AccurateModel
-from pipeline.enrich.fast_sentiment import FastModel
-from pipeline.enrich.lexicon import LexiconModel
-from pipeline.enrich.sentiment_model import LABELS, SentimentModel
+from pipeline.enrich.sentiment.accurate import AccurateModel
+from pipeline.enrich.sentiment.fast import FastModel
+from pipeline.enrich.sentiment.lexicon import LexiconModel
+from pipeline.enrich.sentiment.model import LABELS, SentimentModel
 from pipeline.training.labelled import Labelled, quality, read_labelled
 from pipeline.training.linear import fit
 

@@ -14,8 +14,8 @@ from typing import Any, get_args
 
 from benchmarks.table import show
 from pipeline.article import Entity, Mention, SentimentLabel
-from pipeline.enrich.sentiment import attach, open_model
-from pipeline.enrich.sentiment_model import SentimentModel
+from pipeline.enrich.sentiment.measured import attach, open_model
+from pipeline.enrich.sentiment.model import SentimentModel
 
 SENTENCES = Path(__file__).parents[1] / "tests" / "enrich" / "data" / "targets.jsonl"
 

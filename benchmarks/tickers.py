@@ -17,7 +17,7 @@ from benchmarks import entities as finer
 from benchmarks.table import show
 from pipeline.article import Clock, EnrichedArticle, Mention, RawArticle, Submission, settle
 from pipeline.enrich import Enricher
-from pipeline.enrich.tickers import company_name
+from pipeline.enrich.tickers.tickers import company_name
 from pipeline.errors import Rejected
 from pipeline.profiles import Profiles
 from pipeline.sources import files

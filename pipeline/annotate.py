@@ -11,7 +11,7 @@ from pipeline.article import Clock, RawArticle, Rejection
 from pipeline.config import Settings
 from pipeline.enrich import Enricher, records
 from pipeline.enrich.explain import Reason
-from pipeline.enrich.sentiment import open_model
+from pipeline.enrich.sentiment.measured import open_model
 from pipeline.enrichment import enrichers
 from pipeline.errors import Rejected
 from pipeline.producer import settled

@@ -6,7 +6,7 @@ from functools import partial
 
 from pipeline.config import Settings
 from pipeline.enrich import records
-from pipeline.enrich.sentiment import open_model
+from pipeline.enrich.sentiment.measured import open_model
 from pipeline.workers import Workers
 
 Enrichers = Workers[bytes, records.Result]

@@ -12,10 +12,10 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from pipeline.enrich.accurate_sentiment import AccurateModel
-from pipeline.enrich.sentiment import open_model
-from pipeline.enrich.sentiment_model import LABELS, softmax
-from pipeline.enrich.word_pieces import BEGIN, END, PADDING, UNKNOWN, WordPieces
+from pipeline.enrich.sentiment.accurate import AccurateModel
+from pipeline.enrich.sentiment.measured import open_model
+from pipeline.enrich.sentiment.model import LABELS, softmax
+from pipeline.enrich.sentiment.word_pieces import BEGIN, END, PADDING, UNKNOWN, WordPieces
 from pipeline.errors import ConfigurationError
 from pipeline.training import bert, transformer
 from pipeline.training.labelled import quality

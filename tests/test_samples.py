@@ -9,10 +9,10 @@ from hashlib import blake2b
 import pytest
 
 from pipeline.article import Clock, RawArticle, Rejection, Submission, settle
-from pipeline.enrich.sentences import sentences
 from pipeline.enrich.signature import signature
-from pipeline.enrich.stated import find_stated
-from pipeline.enrich.tickers import find_tickers
+from pipeline.enrich.text.sentences import sentences
+from pipeline.enrich.tickers.stated import find_stated
+from pipeline.enrich.tickers.tickers import find_tickers
 from pipeline.errors import Rejected
 from pipeline.sources import Located, is_article_file, read
 from tests.conftest import SAMPLES

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from pipeline.article import SentimentLabel
-from pipeline.enrich.accurate_sentiment import AccurateModel
-from pipeline.enrich.fast_sentiment import FastModel, read_weights
+from pipeline.enrich.sentiment.accurate import AccurateModel
+from pipeline.enrich.sentiment.fast import FastModel, read_weights
 from pipeline.errors import ConfigurationError
 from pipeline.training.labelled import Labelled, Quality, Trained, quality, read_labelled
 from pipeline.training.linear import fit, rate, train

@@ -1,4 +1,4 @@
-"""Fits the calibration constants of pipeline/enrich/lexicon.py: python -m training.lexicon DATA.csv
+"""Fits the constants of pipeline/enrich/sentiment/lexicon.py: python -m training.lexicon DATA.csv
 
 DATA.csv has columns text and label (0 negative, 1 positive, 2 neutral), as "Twitter Financial News
 Sentiment" (MIT licence) has. Only its tuning half is read; benchmarks/sentiment.py reports the
@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.sentiment import certain, is_frozen
-from pipeline.enrich.lexicon import LexiconModel
-from pipeline.enrich.sentiment_model import LABELS
+from pipeline.enrich.sentiment.lexicon import LexiconModel
+from pipeline.enrich.sentiment.model import LABELS
 from pipeline.training.labelled import quality, read_labelled
 
 _FOLDS = 5

@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.enrich.listings import core_of
+from pipeline.enrich.tickers.listings import core_of
 
 OVERRIDES = Path(__file__).with_name("ticker_overrides.tsv")
 DATA = Path(__file__).parent.parent / "pipeline" / "enrich" / "data"

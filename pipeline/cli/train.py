@@ -63,7 +63,7 @@ def train_sentiment(
         raise ConfigurationError("--teacher goes with --model fast")
     import numpy as np
 
-    from pipeline.enrich.accurate_sentiment import AccurateModel
+    from pipeline.enrich.sentiment.accurate import AccurateModel
     from pipeline.training import labelled, linear
 
     parts = [labelled.read_labelled(file) for file in files]

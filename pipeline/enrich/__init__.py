@@ -21,19 +21,19 @@ from pipeline.article import (
 )
 from pipeline.enrich import explain
 from pipeline.enrich.amounts import find_money, find_percents
-from pipeline.enrich.clean import clean, clean_line
-from pipeline.enrich.dates import dateline, find_dates, leading_date
-from pipeline.enrich.entities import Watch, find_entities, mask
+from pipeline.enrich.dates.dates import dateline, find_dates, leading_date
 from pipeline.enrich.explain import Reason
-from pipeline.enrich.language import detect_language, explain_language
-from pipeline.enrich.recognizer import Recognizer
-from pipeline.enrich.sentences import sentences
-from pipeline.enrich.sentiment import attach, open_model
-from pipeline.enrich.sentiment_model import SentimentModel
+from pipeline.enrich.names.entities import Watch, find_entities, mask
+from pipeline.enrich.recognizer.recognizer import Recognizer
+from pipeline.enrich.sentiment.measured import attach, open_model
+from pipeline.enrich.sentiment.model import SentimentModel
 from pipeline.enrich.signature import signature
-from pipeline.enrich.stated import find_stated
 from pipeline.enrich.summary import summarize
-from pipeline.enrich.tickers import TickerSpan, find_tickers, symbol_of_company
+from pipeline.enrich.text.clean import clean, clean_line
+from pipeline.enrich.text.language import detect_language, explain_language
+from pipeline.enrich.text.sentences import sentences
+from pipeline.enrich.tickers.stated import find_stated
+from pipeline.enrich.tickers.tickers import TickerSpan, find_tickers, symbol_of_company
 from pipeline.enrich.topics import find_topics
 from pipeline.errors import Rejected
 from pipeline.profiles import Profiles

@@ -10,8 +10,8 @@ from math import prod
 from typing import NamedTuple
 
 from pipeline.article import Mention, TextField
-from pipeline.enrich.gazetteer import text_tokens
 from pipeline.enrich.memo import WordMemo
+from pipeline.enrich.names.gazetteer import text_tokens
 
 _DOLLARS = {
     "US": "USD", "U.S.": "USD", "A": "AUD", "AU": "AUD", "C": "CAD", "CA": "CAD",

@@ -9,13 +9,13 @@ from typing import NamedTuple
 import msgspec
 
 from pipeline.article import EnrichedArticle, Entity, TextField, Ticker
-from pipeline.enrich.dates import explain_dates
-from pipeline.enrich.page import Found, Page
-from pipeline.enrich.rules import Rule
-from pipeline.enrich.sentiment import Told, explain
-from pipeline.enrich.sentiment_model import SentimentModel, sentiment_of
-from pipeline.enrich.stated import find_stated
-from pipeline.enrich.tickers import TickerSpan
+from pipeline.enrich.dates.dates import explain_dates
+from pipeline.enrich.names.page import Found, Page
+from pipeline.enrich.names.rules import Rule
+from pipeline.enrich.sentiment.measured import Told, explain
+from pipeline.enrich.sentiment.model import SentimentModel, sentiment_of
+from pipeline.enrich.tickers.stated import find_stated
+from pipeline.enrich.tickers.tickers import TickerSpan
 from pipeline.enrich.topics import explain_topics
 
 TELLING_WORDS = 3

@@ -10,7 +10,7 @@ import msgspec
 
 from pipeline.article import MAX_RECORD_BYTES, EnrichedArticle, RawArticle, Rejection
 from pipeline.enrich import Enricher
-from pipeline.enrich.sentiment import open_model
+from pipeline.enrich.sentiment.measured import open_model
 from pipeline.profiles import load_profiles
 
 _decoder = msgspec.json.Decoder(RawArticle)

@@ -81,7 +81,7 @@ def _words(text: str) -> list[str]:
 @cache
 def _index() -> PhraseIndex[_Meanings]:
     """All phrases of the data file; a phrase may belong to several topics."""
-    table = tomllib.loads(files(__package__).joinpath("data/topics.toml").read_text("utf-8"))
+    table = tomllib.loads(files("pipeline.enrich").joinpath("data/topics.toml").read_text("utf-8"))
     meanings: dict[tuple[str, ...], _Meanings] = {}
     for topic, lists in table.items():
         for strength, phrases in lists.items():

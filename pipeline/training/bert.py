@@ -18,7 +18,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from pipeline.enrich.sentiment_model import LABELS, Floats
+from pipeline.enrich.sentiment.model import LABELS, Floats
 from pipeline.errors import ConfigurationError
 
 HEAD_SIZE = 32  # of attention, in all BERTs of 384 and fewer dimensions

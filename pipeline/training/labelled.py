@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.article import SentimentLabel
-from pipeline.enrich.sentiment_model import LABELS, Floats
+from pipeline.enrich.sentiment.model import LABELS, Floats
 from pipeline.errors import ConfigurationError
 
 FOLDS = 5

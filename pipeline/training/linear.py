@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.enrich.accurate_sentiment import AccurateModel
-from pipeline.enrich.fast_sentiment import (
+from pipeline.enrich.sentiment.accurate import AccurateModel
+from pipeline.enrich.sentiment.fast import (
     EVIDENCE_WEIGHT,
     RATING_STEP,
     FastModel,
@@ -20,8 +20,8 @@ from pipeline.enrich.fast_sentiment import (
     Weights,
     normalized,
 )
-from pipeline.enrich.lexicon import Evidence, LexiconModel, split_words
-from pipeline.enrich.sentiment_model import LABELS, Floats
+from pipeline.enrich.sentiment.lexicon import Evidence, LexiconModel, split_words
+from pipeline.enrich.sentiment.model import LABELS, Floats
 from pipeline.errors import ConfigurationError
 from pipeline.training.labelled import FOLDS, Labelled, Trained, check, folds
 

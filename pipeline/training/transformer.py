@@ -17,9 +17,16 @@ import onnx
 import optax
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from pipeline.enrich.accurate_sentiment import LENGTH, prepared
-from pipeline.enrich.sentiment_model import LABELS, Floats, softmax
-from pipeline.enrich.word_pieces import BEGIN, CONTINUED, END, PADDING, UNKNOWN, WordPieces
+from pipeline.enrich.sentiment.accurate import LENGTH, prepared
+from pipeline.enrich.sentiment.model import LABELS, Floats, softmax
+from pipeline.enrich.sentiment.word_pieces import (
+    BEGIN,
+    CONTINUED,
+    END,
+    PADDING,
+    UNKNOWN,
+    WordPieces,
+)
 from pipeline.training import bert
 from pipeline.training.labelled import Labelled, Trained, check, folds
 

@@ -11,7 +11,7 @@ import pytest
 from pipeline.article import EnrichedArticle, RawArticle
 from pipeline.enrich import Enricher
 from pipeline.enrich.explain import Reason, telling_words
-from pipeline.enrich.fast_sentiment import FastModel
+from pipeline.enrich.sentiment.fast import FastModel
 from pipeline.errors import Rejected
 from pipeline.profiles import load_profiles
 from tests.conftest import GOLDEN, SAMPLES

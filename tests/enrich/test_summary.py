@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.enrich.sentences import sentences
 from pipeline.enrich.summary import MAX_SENTENCES, summarize
+from pipeline.enrich.text.sentences import sentences
 from pipeline.sources.generator import generate
 from tests.conftest import GOLDEN
 

@@ -1,0 +1,1 @@
+"""Sentiment: the models that measure it, and whom a sentence is about."""

@@ -1,0 +1,1 @@
+"""Tickers, and what a source states about them."""
