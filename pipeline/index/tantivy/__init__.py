@@ -215,22 +215,27 @@ class TantivyIndex:
         if ranked and query.recency:
             first, looked = partial(self._faded, everything, query.recency), max(end, LOOKED_AT)
         if query.collapse:
-            found = _until(first, looked, lambda found: len(self._places(found)) >= end)
-            places = self._places(found)
-            total = len(places) if found.is_all else self._groups(everything)
-            shown = [found.hits[place] for place in places[offset:end]]
+            found = _until(first, looked, lambda found: len(self._by_group(found)) >= end)
+            groups = list(self._by_group(found).values())
+            total = len(groups) if found.is_all else self._groups(everything)
+            shown = [found.hits[places[0]] for places in groups[offset:end]]
+            # Where all was looked at it need not be counted for each hit.
+            left_out = [len(places) - 1 for places in groups[offset:end]] if found.is_all else None
         else:
             found = _until(first, looked, lambda found: len(found.hits) >= end)
-            total, shown = found.total, list(found.hits[offset:end])
+            total, shown, left_out = found.total, list(found.hits[offset:end]), None
         hits = []
-        for score, address in shown:
+        for place, (score, address) in enumerate(shown):
             article = self._article(address)
+            duplicates = None
+            if query.collapse:
+                duplicates = left_out[place] if left_out else self._left_out(everything, article)
             fields = {"title": article.title, "text": article.text}
             hits.append(
                 Hit(
                     id=article.id,
                     score=score if ranked else None,
-                    duplicates=self._left_out(everything, article) if query.collapse else None,
+                    duplicates=duplicates,
                     highlights=highlight(text, fields),
                     article=article,
                 )
@@ -290,13 +295,13 @@ class TantivyIndex:
         )
         return any_query([*parts, tantivy.Query.boost_query(rest, 0.5 ** (STEPS * STEP))])
 
-    def _places(self, found: _Ranked) -> list[int]:
-        """Where the first one of each group of near-duplicates stands among hits."""
+    def _by_group(self, found: _Ranked) -> dict[float | None, list[int]]:
+        """Where the hits of each group of near-duplicates stand, the groups in order."""
         groups = self._searcher.fast_field_values("group", [address for _, address in found.hits])
-        first: dict[float | None, int] = {}
+        places: dict[float | None, list[int]] = {}
         for place, group in enumerate(groups):
-            first.setdefault(group, place)
-        return list(first.values())
+            places.setdefault(group, []).append(place)
+        return places
 
     def _groups(self, everything: tantivy.Query) -> int:
         """How many groups of near-duplicates there are; estimated where it is over MAX_RESULTS."""
