@@ -140,7 +140,7 @@ def test_up_tells_the_topic_and_the_webhook(data: Path) -> None:
         publish(settings, "a")
         up = newsloom("up", "--drain", data=data, NEWSLOOM_WEBHOOK_NETWORKS=LOOPBACK)
         assert up.status == 0
-        assert up.out.endswith(", 1 indexed, 1 alerts\n")
+        assert up.out.endswith(", 1 indexed, 1 alert\n")
         assert receiver.articles == ["a"]
         publish(settings, "b")
         counts = newsloom("up", "--drain", "--json", data=data).lines[0]
