@@ -62,7 +62,10 @@ def receiving() -> Iterator[Receiver]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            length = int(self.headers["Content-Length"])
+            body = self.rfile.read(length)
+            if len(body) < length:
+                return  # who sent it was killed; nobody waits for an answer
             request = Delivered(self.path, dict(self.headers.items()), body)
             receiver.requests.append(request)
             status = receiver.answer(request, self)
