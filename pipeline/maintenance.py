@@ -6,7 +6,7 @@ import fcntl
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -115,16 +115,15 @@ def withdraw(settings: Settings, article_id: str) -> None:
     Raises:
         NotFound: neither the index nor the raw topic has such an article.
     """
-    log = open_log(settings, create=False)
-    known = _newest(settings, log, article_id)
-    if known is None:
-        raise NotFound(f"no article {article_id}; `newsloom search` shows ids")
-    if isinstance(log, SqliteLog):
-        log.forget(ARTICLES_RAW, article_id)
-        told = [m.offset for m in messages(log, ALERTS) if _tells_of(m, article_id)]
-        log.remove(ALERTS, told)
-    log.publish(ARTICLES_RAW, [_withdrawal(article_id, *known)])
-    log.close()
+    with closing(open_log(settings, create=False)) as log:
+        known = _newest(settings, log, article_id)
+        if known is None:
+            raise NotFound(f"no article {article_id}; `newsloom search` shows ids")
+        if isinstance(log, SqliteLog):
+            log.forget(ARTICLES_RAW, article_id)
+            told = [m.offset for m in messages(log, ALERTS) if _tells_of(m, article_id)]
+            log.remove(ALERTS, told)
+        log.publish(ARTICLES_RAW, [_withdrawal(article_id, *known)])
 
 
 def expire(
@@ -155,8 +154,7 @@ def expire(
         StorageUnavailable: the log did not answer; what was published stays so.
         IndexUnavailable: the index did not.
     """
-    log = open_log(settings, create=False)
-    try:
+    with closing(open_log(settings, create=False)) as log:
         aged = open_index(settings).older_than(before)
         count = 0
         while some := list(islice(aged, EXPIRED_AT_ONCE)):
@@ -165,9 +163,7 @@ def expire(
                 log.publish(ARTICLES_RAW, records)
             count += len(some)
             progress(count)
-        return count
-    finally:
-        log.close()
+    return count
 
 
 def _withdrawal(article_id: str, source: str, ingested_at: datetime) -> Record:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from http import HTTPStatus
 from typing import Annotated, TypeVar
 
@@ -96,8 +95,11 @@ class Desk:
 
     def close(self) -> None:
         """Lets go of the log."""
-        with suppress(RuntimeError):  # it was closed before
-            self._thread.submit(self._let_go).result()
+        try:
+            letting_go = self._thread.submit(self._let_go)
+        except RuntimeError:
+            return  # it was closed before
+        letting_go.result()
         self._thread.shutdown()
 
     async def _do(self, ask: Callable[[Log], T]) -> T:
