@@ -35,9 +35,6 @@ _MARK = re.compile(r"\(newsloom [0-9a-f]+\)")
 
 logger = logging.getLogger(__name__)
 
-# It has a line for every request; what matters comes as an error.
-logging.getLogger("httpx").setLevel(logging.WARNING)
-
 
 class SavedObject(msgspec.Struct, frozen=True):
     """What is needed of a saved object here; `attributes` differ by type."""

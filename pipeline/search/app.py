@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from pipeline import __version__
 from pipeline.config import Settings
 from pipeline.errors import ConfigurationError, NewsloomError
-from pipeline.search import alerts_api, api, health, metrics, page, produce, token
+from pipeline.search import alerts_api, api, health, metrics, page, produce
 from pipeline.search.access import LOOPBACK_NAMES, Access
 from pipeline.search.answers import problem, retry_after
 from pipeline.search.context import Context
@@ -17,6 +17,7 @@ from pipeline.search.faults import Faults
 from pipeline.search.headers import SecurityHeaders
 from pipeline.search.limits import BodyLimit, RateLimit
 from pipeline.search.openapi import documented
+from pipeline.search.token import Token
 
 RETRY_SECONDS = 5
 
@@ -42,19 +43,19 @@ def create_app(settings: Settings, *, loopback: bool = True) -> FastAPI:
         redoc_url=None,
     )
     app.state.context = context = Context(settings)
-    app.state.token = shown = token.Token(settings.token)
-    for part in (api, produce, health, metrics, token):
+    app.state.token = token = Token(settings.token)
+    for part in (api, produce, health, metrics):
         app.include_router(part.router)
     app.state.alerts = alerts_api.Desk(settings)
     app.include_router(alerts_api.router)
     app.add_exception_handler(HTTPException, _as_said)
     app.add_exception_handler(ConfigurationError, _wrong_request)
     app.add_exception_handler(NewsloomError, _try_again)
-    app.openapi = documented(app, with_token=bool(shown))  # type: ignore[assignment]
+    app.openapi = documented(app, with_token=bool(token))  # type: ignore[assignment]
 
     # The last one is the first that a request comes to.
     app.add_middleware(BodyLimit, most=settings.request_bytes)
-    app.add_middleware(Access, token=shown, names=_names(settings, loopback=loopback))
+    app.add_middleware(Access, token=token, names=_names(settings, loopback=loopback))
     app.add_middleware(RateLimit, rate=settings.request_rate)
     app.add_middleware(Faults)
     app.add_middleware(Measured, metrics=context.metrics)

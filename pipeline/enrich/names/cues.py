@@ -9,6 +9,7 @@ from pipeline.enrich.names.page import Found, Page
 from pipeline.enrich.names.words import (
     BEFORE_COMPANY,
     BOUGHT,
+    CAPITAL_INSIDE,
     COMPANY_KINDS,
     COMPANY_THINGS,
     GIVEN_NAMES,
@@ -30,7 +31,6 @@ _AFTER_PERSON = re.compile(
 _IN = frozenset({"around", "in", "near", "outside"})
 _BEFORE_TOWN = _IN | {"across", "at", "based", "between", "for", "from", "of", "to"}
 _EXAMPLES = frozenset({"as", "including", "like"})
-_INSIDE_CAPITAL = re.compile(r"(?!Mc|Mac|De|Di|Du|La|Le|Van|Von|Fitz|O.)[A-Z]?[a-z]+[A-Z]")
 _CHAIN = re.compile(r",\s|,?\s(?:and|or|&)\s")
 
 
@@ -78,7 +78,7 @@ def cue_of(page: Page, found: Found) -> EntityType | None:
     said = cue(page, found.start, found.end)
     if said is not None or found.type not in ("person", "place"):
         return said
-    if len(words) == 1 and _INSIDE_CAPITAL.match(found.name):
+    if len(words) == 1 and CAPITAL_INSIDE.match(found.name):
         return "organization"
     if found.type == "person" and len(words) == 1 and _is_among_places(page, found):
         return "place"

@@ -16,7 +16,7 @@ from itertools import accumulate, repeat
 from typing import NamedTuple
 
 from pipeline.article import EntityType
-from pipeline.enrich.names.words import GIVEN_NAMES, LEGAL_FORMS
+from pipeline.enrich.names.words import CAPITAL_INSIDE, GIVEN_NAMES, LEGAL_FORMS
 from pipeline.enrich.tickers.listings import gazetteer, is_wordlike
 
 
@@ -57,7 +57,6 @@ class Match(NamedTuple):
 # "U.S.", "a.m" or a plain word. What begins with a class of characters is found fastest.
 _TOKEN = re.compile(r"([^\W_](?:\.(?<=[^\W\d_]\.)(?:(?:[^\W\d_]\.)+|[^\W\d_](?![^\W_]))|[^\W_]*))")
 _PARTIES = {"D-", "R-", "I-"}
-_CAPITAL_INSIDE = re.compile(r"(?!Mc|Mac|De|La|Le|Van|Di|O.)[A-Z][a-z]+[A-Z]")
 _STATE_CODE = re.compile(r"[A-Z]{2}")
 
 
@@ -187,7 +186,7 @@ def _listed() -> Iterator[str]:
             continue
         if len(words) > 1:
             yield ("~" if words[0] in GIVEN_NAMES else "") + " ".join(words)
-        elif _CAPITAL_INSIDE.match(words[0]) and not is_wordlike(words[0].upper()):
+        elif CAPITAL_INSIDE.match(words[0]) and not is_wordlike(words[0].upper()):
             yield words[0]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 
 
@@ -102,3 +103,6 @@ HEADING_WORDS = _LISTS["heading_words"]
 
 HEADLINE_WORDS = _LISTS["headline_words"]
 """No part of a name, so that in a headline in capitals the names beside them stand out."""
+
+CAPITAL_INSIDE = re.compile(r"(?!Mc|Mac|De|Di|Du|La|Le|Van|Von|Fitz|O.)[A-Z]?[a-z]+[A-Z]")
+"""Matches a word that is written as only companies are: "PagerDuty", but not "McDonald"."""

@@ -5,17 +5,16 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import timedelta
 from typing import Annotated, NamedTuple
-from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
-from starlette.exceptions import HTTPException
 
 from pipeline.alerts.records import Alert, ShownSearch
 from pipeline.errors import ConfigurationError, NotFound
 from pipeline.search.alerts_api import Desk
 from pipeline.search.page.address import State
 from pipeline.search.page.facets import Chip, chips_of
+from pipeline.search.page.forms import fields_of
 from pipeline.search.page.problems import PageRoute
 from pipeline.search.page.render import page
 from pipeline.search.records import NewSearch
@@ -23,10 +22,6 @@ from pipeline.search.records import NewSearch
 MOST_ALERTS = 50
 """How many alerts are shown."""
 
-MOST_BYTES = 100_000
-"""How large a form may be."""
-
-_FORM = "application/x-www-form-urlencoded"
 _SEE_OTHER = 303
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -57,7 +52,7 @@ async def alerts(request: Request, desk: InDesk) -> Response:
 @router.post("/alerts")
 async def save(request: Request, desk: InDesk) -> Response:
     """Saves a search under a name."""
-    fields = await _form(request)
+    fields = await fields_of(request)
     state, name = _wanted(fields), dict(fields).get("name", "").strip()
     new = NewSearch(
         name=name,
@@ -77,7 +72,7 @@ async def save(request: Request, desk: InDesk) -> Response:
 async def remove(request: Request, desk: InDesk) -> Response:
     """Removes a saved search; one that is not there any more is as good as removed."""
     with suppress(NotFound):
-        await desk.remove(dict(await _form(request)).get("name", ""))
+        await desk.remove(dict(await fields_of(request)).get("name", ""))
     return RedirectResponse("/alerts", _SEE_OTHER)
 
 
@@ -119,16 +114,3 @@ def _wanted(fields: list[tuple[str, str]]) -> State:
         if name not in ("sort", "collapse", "size", "after"):
             given.setdefault(name, []).append(value)
     return State(given)
-
-
-async def _form(request: Request) -> list[tuple[str, str]]:
-    """The fields of a form, in their order."""
-    if request.headers.get("content-type", "").split(";")[0].strip().lower() != _FORM:
-        raise HTTPException(415, f"expected {_FORM}")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            raise HTTPException(413, f"a form has up to {MOST_BYTES:,} bytes")
-    fields = parse_qs(body.decode(errors="replace"), max_num_fields=1_000)
-    return [(name, value) for name, values in fields.items() for value in values]

@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 from pipeline.errors import NotFound
 from pipeline.index.query import normalise, page_start, parse_day
 from pipeline.search.context import InContext
-from pipeline.search.page import alerts, export
+from pipeline.search.page import alerts, export, login
 from pipeline.search.page.address import State
 from pipeline.search.page.charts import bars_of
 from pipeline.search.page.facets import chips_of, facets_of
@@ -33,6 +33,7 @@ def install(app: FastAPI) -> None:
     """Adds the page to an application: its routes, its files, and a page for unknown addresses."""
     app.include_router(router)
     app.include_router(alerts.router)
+    app.include_router(login.router)
     app.mount("/static", _Static(directory=STATIC), name="static")
 
     others = app.exception_handlers[HTTPException]
