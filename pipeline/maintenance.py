@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import msgspec
@@ -32,7 +32,7 @@ from pipeline.errors import (
     StorageUnavailable,
 )
 from pipeline.index import open_index
-from pipeline.log import Log, Message, Record, messages, open_log, retention_of
+from pipeline.log import Log, Record, messages, open_log, retention_of
 from pipeline.log.sqlite import SqliteLog
 
 ENRICHERS = "newsloom-enrich"
@@ -121,8 +121,7 @@ def withdraw(settings: Settings, article_id: str) -> None:
             raise NotFound(f"no article {article_id}; `newsloom search` shows ids")
         if isinstance(log, SqliteLog):
             log.forget(ARTICLES_RAW, article_id)
-            told = [m.offset for m in messages(log, ALERTS) if _tells_of(m, article_id)]
-            log.remove(ALERTS, told)
+            log.remove(ALERTS, _alerts(log).get(article_id, ()))
         log.publish(ARTICLES_RAW, [_withdrawal(article_id, *known)])
 
 
@@ -138,7 +137,8 @@ def expire(
     Of one without a date the moment counts at which it came in. It is as if each had been deleted:
     subscribers are told, and no older version comes back, not by a replay and not by a rebuild. A
     version that comes in later is a new one. To do the same again does no harm: what is withdrawn
-    is not found any more, and a second withdrawal is like the first.
+    is not found any more, and a second withdrawal is like the first. Raw records go with the others
+    of their age.
 
     Args:
         settings: where everything is.
@@ -156,9 +156,13 @@ def expire(
     """
     with closing(open_log(settings, create=False)) as log:
         aged = open_index(settings).older_than(before)
+        told = _alerts(log) if isinstance(log, SqliteLog) and not dry_run else {}
         count = 0
         while some := list(islice(aged, EXPIRED_AT_ONCE)):
             if not dry_run:
+                if isinstance(log, SqliteLog):
+                    offsets = (told.get(one.id, ()) for one in some)
+                    log.remove(ALERTS, chain.from_iterable(offsets))
                 records = [_withdrawal(one.id, one.source, one.ingested_at) for one in some]
                 log.publish(ARTICLES_RAW, records)
             count += len(some)
@@ -173,9 +177,14 @@ def _withdrawal(article_id: str, source: str, ingested_at: datetime) -> Record:
     return Record(raw.id, msgspec.json.encode(raw))
 
 
-def _tells_of(message: Message, article_id: str) -> bool:
-    alert = decode_alert(message.value)
-    return alert is not None and alert.article_id == article_id
+def _alerts(log: Log) -> dict[str, list[int]]:
+    """Where the alerts of each article are on their topic."""
+    found: dict[str, list[int]] = {}
+    for message in messages(log, ALERTS):
+        alert = decode_alert(message.value)
+        if alert is not None:
+            found.setdefault(alert.article_id, []).append(message.offset)
+    return found
 
 
 def _newest(settings: Settings, log: Log, article_id: str) -> tuple[str, datetime] | None:

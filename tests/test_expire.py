@@ -11,12 +11,14 @@ import msgspec
 import pytest
 
 from pipeline import maintenance
-from pipeline.article import ARTICLES_ENRICHED, ARTICLES_RAW, RawArticle, Submission
+from pipeline.alerts.records import Alert, new_search
+from pipeline.alerts.searches import add
+from pipeline.article import ALERTS, ARTICLES_ENRICHED, ARTICLES_RAW, RawArticle, Submission
 from pipeline.config import Settings
 from pipeline.index import open_index
 from pipeline.index.query import Query
 from pipeline.local import Service
-from pipeline.log import messages, open_log
+from pipeline.log import Log, messages, open_log
 from pipeline.maintenance import expire
 from pipeline.sources import Located
 from tests.servers.both import articles, indexed
@@ -48,6 +50,11 @@ def produce(settings: Settings, submissions: Iterable[Submission] = ()) -> None:
 
 def found(settings: Settings) -> set[str]:
     return {hit.id for hit in open_index(settings).search(Query(size=1000)).hits}
+
+
+def told(log: Log) -> set[str]:
+    """The articles that the topic of alerts tells of."""
+    return {msgspec.json.decode(m.value, type=Alert).article_id for m in messages(log, ALERTS)}
 
 
 def run(settings: Settings, *words: str) -> str:
@@ -115,6 +122,20 @@ def test_subscribers_are_told(filled: Settings) -> None:
     }
     log.close()
     assert withdrawn == {"old", "undated"}
+
+
+def test_alerts_of_what_is_withdrawn_go_with_it(settings: Settings) -> None:
+    settings = msgspec.structs.replace(settings, processes=1)
+    log = open_log(settings)
+    add(log, new_search("tokyo", "tokyo", filters={}))
+    # Old by its date, but it comes in now: the search finds it.
+    produce(settings, [article("old", published_at=OLD.isoformat()), article("new")])
+    assert told(log) == {"old", "new"}
+    run(settings, "--older-than", "400d", "--dry-run")
+    assert told(log) == {"old", "new"}
+    run(settings, "--older-than", "400d")
+    assert told(log) == {"new"}
+    log.close()
 
 
 def test_many_are_withdrawn_part_by_part_and_what_was_interrupted_can_be_repeated(
