@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -42,7 +43,10 @@ SEARCH_TIMEOUT = "10s"
 """After so long the servers give a search up: whoever asked does not wait for it any more."""
 
 _Clause = dict[str, Any]
-_VISIBLE: _Clause = {"term": {"withdrawn": False}}
+_WITHDRAWN: _Clause = {"term": {"withdrawn": True}}
+_VISIBLE: _Clause = {"bool": {"must_not": [_WITHDRAWN]}}
+"""Where nothing is withdrawn this is everything, and what is counted over everything is known."""
+
 _ANY_CASE = {facet: f"{FIELDS[facet]}.any_case" for facet in NAME_FACETS}
 _SEARCHED_ONLY = ["order", "stated_sentiments", "duplicate_group"]
 
@@ -64,32 +68,31 @@ class ElasticsearchIndex:
         offset = page_start(query)
         text = parse_text(query.text)
         filters = _filters(query)
-        ranked = query.sort == "relevance" and bool(text.groups)
         matching = _matching(query, text)
-        answer = self._ask(
-            query=_faded(matching, query.recency) if ranked else {"bool": matching},
-            # Filters come after the query, so that each facet can be counted without its own.
-            post_filter=_all_of(filters.values()),
-            aggs=_facets(query) | {"found": _over_time(filters, "1d")} | _groups(query, filters),
-            from_=offset,
-            size=page_size(query),
-            sort=_sort(query, ranked=ranked),
-            source_excludes=_SEARCHED_ONLY,
-            collapse=_ONE_OF_EACH if query.collapse else None,
-            filter_path=_NO_GROUPS,
+        # Asked apart, the first hits need not be counted, and what is counted needs no scores: the
+        # servers leave out what can't be among the first, do both at a time, and keep the counts.
+        found, answer = self._ask_all(
+            _page(query, text, matching, filters),
+            {
+                "query": _all_of([{"bool": matching}]),
+                # Filters come after the query, so that each facet can be counted without its own.
+                **({"post_filter": _all_of(filters.values())} if filters else {}),
+                "aggs": _facets(query) | _groups(query, filters) | _over_time(filters, "1d"),
+                "track_total_hits": True,
+                "size": 0,
+            },
             # The same words are answered by the same copies, so that pages fit each other.
             preference=blake2b(query.text.encode(errors="replace"), digest_size=8).hexdigest(),
         )
         total = _total(answer)
-        hits = [_hit(found, text) for found in answer["hits"]["hits"]]
+        hits = [_hit(hit, text) for hit in found["hits"]["hits"]]
         counted = answer["aggregations"]
-        days = by_time(counted["found"]["found"]["buckets"])
         return SearchResult(
             total=total,
             took_ms=round((time.perf_counter() - begun) * 1000, 1),
             hits=hits,
-            facets={name: values(_buckets(counted[name][name])) for name in FIELDS},
-            histogram=self._histogram(days, matching, filters),
+            facets={name: values(_buckets(_inner(counted, name))) for name in FIELDS},
+            histogram=self._histogram(_times(counted), matching, filters),
             next=page_after(offset, len(hits), total),
         )
 
@@ -212,10 +215,9 @@ class ElasticsearchIndex:
         self, days: Mapping[int, int], matching: _Clause, filters: Mapping[str, _Clause]
     ) -> Histogram:
         if histogram.wants_hours(days):
-            answer = self._ask(
-                query={"bool": matching}, aggs={"found": _over_time(filters, "1h")}, size=0
-            )
-            hours = by_time(answer["aggregations"]["found"]["found"]["buckets"])
+            everything = _all_of([{"bool": matching}])
+            answer = self._ask(query=everything, aggs=_over_time(filters, "1h"), size=0)
+            hours = _times(answer["aggregations"])
             name, counts = "1h", histogram.label(hours, histogram.HOUR)
         else:
             name, counts = histogram.merge(days)
@@ -231,6 +233,25 @@ class ElasticsearchIndex:
                 timeout=SEARCH_TIMEOUT,
                 **body,
             ).body
+
+    def _ask_all(self, *bodies: _Clause, preference: str) -> list[Any]:
+        """The answers to searches that are asked together."""
+        header = {
+            "index": self._alias,
+            "allow_partial_search_results": False,
+            "preference": preference,
+        }
+        searches = [
+            part for body in bodies for part in (header, {"timeout": SEARCH_TIMEOUT, **body})
+        ]
+        with errors_named(self._client, self._alias):
+            answer = self._client.msearch(searches=searches, filter_path=_NO_GROUPS)
+            for each in answer["responses"]:
+                if "error" in each:
+                    meta = dataclasses.replace(answer.meta, status=each["status"])
+                    raise elasticsearch.ApiError("a search failed", meta, each)
+        answers: list[Any] = answer["responses"]
+        return answers
 
 
 NAMES = ("symbols", "people", "organizations", "places")
@@ -256,9 +277,9 @@ def _in_any_case(letter: str) -> str:
 
 def _matching(query: Query, text: TextQuery) -> _Clause:
     clauses: dict[str, list[_Clause]] = {
-        "filter": [_VISIBLE],
+        "filter": [],
         "must": [_any_of(map(_phrase, group)) for group in text.groups],
-        "must_not": [_phrase(phrase) for phrase in text.without],
+        "must_not": [_WITHDRAWN, *map(_phrase, text.without)],
     }
     if query.since or query.until:
         clauses["filter"].append(_published(query.since, query.until))
@@ -323,10 +344,29 @@ def _filters(query: Query, without: str = "") -> dict[str, _Clause]:
     }
 
 
+def _page(
+    query: Query, text: TextQuery, matching: _Clause, filters: Mapping[str, _Clause]
+) -> _Clause:
+    """Asks for the hits of a page."""
+    ranked = query.sort == "relevance" and bool(text.groups)
+    found = {**matching, "filter": [*matching["filter"], *filters.values()]}
+    page: _Clause = {
+        "query": _faded(found, query.recency) if ranked else _all_of([{"bool": found}]),
+        "from": page_start(query),
+        "size": page_size(query),
+        "sort": _sort(query, ranked=ranked),
+        "_source": {"excludes": _SEARCHED_ONLY},
+        "track_total_hits": False,
+    }
+    if query.collapse:
+        page["collapse"] = _ONE_OF_EACH
+    return page
+
+
 def _facets(query: Query) -> dict[str, _Clause]:
     """Each facet, counted without its own filter."""
     tickers = query.filters.get("ticker")
-    facets = {}
+    facets: dict[str, _Clause] = {}
     for name, field in FIELDS.items():
         counted = terms(field)
         if name == "stated_sentiment" and tickers:
@@ -338,8 +378,22 @@ def _facets(query: Query) -> dict[str, _Clause]:
                     }
                 }
             }
-        facets[name] = {"filter": _all_of(_filters(query, name).values()), "aggs": {name: counted}}
+        facets |= _filtered(name, counted, _filters(query, name))
     return facets
+
+
+def _filtered(name: str, counted: _Clause, filters: Mapping[str, _Clause]) -> dict[str, _Clause]:
+    """Counts only what passes the filters, if there are any."""
+    if not filters:
+        return {name: counted}
+    return {name: {"filter": _all_of(filters.values()), "aggs": {name: counted}}}
+
+
+def _inner(answer: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The answer to what `_filtered` asked."""
+    found: Mapping[str, Any] = answer[name]
+    inner: Mapping[str, Any] = found.get(name, found)
+    return inner
 
 
 def _buckets(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -373,12 +427,14 @@ def _total(answer: Mapping[str, Any]) -> int:
     return int(few if few <= MAX_RESULTS else max(few, many))
 
 
-def _over_time(filters: Mapping[str, _Clause], width: str) -> _Clause:
+def _over_time(filters: Mapping[str, _Clause], width: str) -> dict[str, _Clause]:
     by_width = {"field": "published_at", "fixed_interval": width, "min_doc_count": 1}
-    return {
-        "filter": _all_of(filters.values()),
-        "aggs": {"found": {"date_histogram": by_width}},
-    }
+    return _filtered(_TIMES, {"date_histogram": by_width}, filters)
+
+
+def _times(answer: Mapping[str, Any]) -> dict[int, int]:
+    """The answer to `_over_time`."""
+    return by_time(_inner(answer, _TIMES)["buckets"])
 
 
 def _sort(query: Query, *, ranked: bool) -> list[_Clause]:
@@ -394,8 +450,11 @@ _ONE_OF_EACH: _Clause = {
     "field": "duplicate_group",
     "inner_hits": {"name": "group", "size": 0},
 }
-_NO_GROUPS = "-aggregations.groups.each"
+_NO_GROUPS = "-responses.aggregations.groups.each"
 """There are up to MAX_RESULTS of them, of which only the number is wanted."""
+
+_TIMES = "times"
+"""The name of what is counted over time."""
 
 
 def _left_out(found: Mapping[str, Any]) -> int | None:
