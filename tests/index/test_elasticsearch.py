@@ -391,6 +391,34 @@ def test_with_wrong_credentials_lookups_say_so_and_no_secret(
         assert "wr0ng" not in f"{caught.value!r} {client!r} {client.transport!r}"
 
 
+def test_a_search_of_which_a_part_fails_gives_no_half_of_an_answer(alias: FreshAlias) -> None:
+    client, name = alias
+    client.indices.put_settings(index=name, settings={"index.max_result_window": 5})
+    with pytest.raises(ConfigurationError, match=r"400 .*window is too large"):
+        ElasticsearchIndex(*alias).search(Query())
+
+
+def test_what_was_counted_for_a_search_is_kept_until_the_index_changes(alias: FreshAlias) -> None:
+    client, name = alias
+    index = ElasticsearchIndex(*alias)
+
+    def kept() -> int:
+        stats = client.indices.stats(index=name, metric="request_cache")
+        hits: int = stats["_all"]["total"]["request_cache"]["hit_count"]
+        return hits
+
+    assert not ElasticsearchWriter(*alias).add(articles(3))
+    client.indices.refresh(index=name)
+    assert index.search(Query(sort="newest")).total == 3
+    assert not kept()
+    assert index.search(Query(sort="oldest")).total == 3
+    assert (before := kept())
+    assert not ElasticsearchWriter(*alias).add([enriched("another")])
+    client.indices.refresh(index=name)
+    assert index.search(Query(sort="newest")).total == 4
+    assert kept() == before
+
+
 def test_what_is_no_elasticsearch_is_named_so(elasticsearch_node: ElasticsearchNode) -> None:
     def other(handler: Any) -> None:
         handler.send_response(200)
