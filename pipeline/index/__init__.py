@@ -67,6 +67,16 @@ class SearchResult(msgspec.Struct, frozen=True, kw_only=True):
     next: str | None
 
 
+class Page(NamedTuple):
+    """Articles that a query finds, and the `after` of the query for those behind them.
+
+    `next` is None behind the last page, which may be an empty one.
+    """
+
+    articles: list[Document]
+    next: str | None
+
+
 class Refusal(NamedTuple):
     """A document that the index will never take.
 
@@ -91,6 +101,15 @@ class Index(Protocol):
 
     def search(self, query: Query) -> SearchResult:
         """The articles that a query finds; withdrawn ones never.
+
+        Raises:
+            ConfigurationError: the query can't be understood or goes too deep.
+            IndexDamaged: the index can't be read.
+        """
+        ...
+
+    def page(self, query: Query) -> Page:
+        """The articles of `search`, in its order, without what it counts and highlights.
 
         Raises:
             ConfigurationError: the query can't be understood or goes too deep.

@@ -225,6 +225,12 @@ def page_after(offset: int, shown: int, total: int) -> str | None:
     return encode_offset(offset + shown) if more else None
 
 
+def page_behind(query: Query, shown: int) -> str | None:
+    """The same where nobody has counted: null when the page was not full."""
+    offset = decode_offset(query.after)
+    return page_after(offset, shown, MAX_RESULTS if shown == page_size(query) else 0)
+
+
 def parse_day(value: str, *, last: bool = False) -> datetime:
     """A day or a moment of a user, ISO 8601, UTC unless it says otherwise.
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from pipeline.errors import ConfigurationError, IndexUnavailable
-from pipeline.index import Aged, FacetValue, Index, SearchResult
+from pipeline.index import Aged, FacetValue, Index, Page, SearchResult
 from pipeline.index.document import Document
 from pipeline.index.query import Query, page_start, parse_text, selected
 from pipeline.trends import Trend, Window
@@ -59,12 +59,15 @@ class SharedIndex:
 
     def search(self, query: Query) -> SearchResult:
         """See `Index.search`."""
-        # What is wrong with the query is said first; what goes wrong then is the index's.
-        page_start(query)
-        parse_text(query.text)
-        selected(query.filters)
+        _check(query)
         with self._reader() as index:
             return index.search(query)
+
+    def page(self, query: Query) -> Page:
+        """See `Index.page`."""
+        _check(query)
+        with self._reader() as index:
+            return index.page(query)
 
     def get(self, article_id: str) -> Document | None:
         """See `Index.get`."""
@@ -119,3 +122,10 @@ class SharedIndex:
         finally:
             self._idle.put(index)
             self._admitted.release()
+
+
+def _check(query: Query) -> None:
+    """What is wrong with the query is said first; what goes wrong then is the index's."""
+    page_start(query)
+    parse_text(query.text)
+    selected(query.filters)

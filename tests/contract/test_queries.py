@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from pipeline.article import EnrichedArticle
 from pipeline.index import Index, SearchResult
@@ -16,7 +17,7 @@ from pipeline.index.analysis import words
 from pipeline.index.elasticsearch import ElasticsearchIndex
 from pipeline.index.elasticsearch.setup import setup_index
 from pipeline.index.elasticsearch.writer import ElasticsearchWriter
-from pipeline.index.query import Query
+from pipeline.index.query import Query, Recency
 from pipeline.index.tantivy import TantivyIndex
 from pipeline.index.tantivy.writer import open_writer
 from tests.samples import enriched_samples
@@ -169,6 +170,31 @@ def test_filters_and_pages_give_the_same(both: tuple[Index, Index], fields: dict
 def test_by_relevance_the_same_articles_are_found(both: tuple[Index, Index], text: str) -> None:
     one, other = (plain(index.search(Query(text=text, size=100))) for index in both)
     assert one == other
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["embedded", "servers"])
+@pytest.mark.parametrize("recency", [None, Recency(timedelta(days=30), AUGUST)])
+@pytest.mark.parametrize("collapse", [False, True])
+@pytest.mark.parametrize("text", ["", "tariffs", "market OR rates", "nowhere-to-be-found"])
+def test_a_page_has_the_articles_of_a_search(
+    both: tuple[Index, Index], number: int, recency: Recency | None, collapse: bool, text: str
+) -> None:
+    index = both[number]
+    query = Query(text=text, recency=recency, collapse=collapse, until=AUGUST)
+    found = [hit.article for hit in index.search(structs.replace(query, size=100)).hits]
+    pages = [index.page(structs.replace(query, size=3))]
+    while (after := pages[-1].next) is not None:
+        pages.append(index.page(structs.replace(query, size=3, after=after)))
+    assert [article for page in pages for article in page.articles] == found
+    assert all(len(page.articles) == 3 for page in pages[:-1])
+
+
+@pytest.mark.parametrize("fields", FILTERED, ids=str)
+def test_filters_hold_for_pages_too(both: tuple[Index, Index], fields: dict[str, Any]) -> None:
+    asked: dict[str, Any] = {"size": 100, "sort": "newest"} | fields
+    query = Query(**asked)
+    for index in both:
+        assert index.page(query).articles == [hit.article for hit in index.search(query).hits]
 
 
 def test_most_texts_find_something(both: tuple[Index, Index]) -> None:

@@ -15,7 +15,7 @@ import msgspec
 from elasticsearch import Elasticsearch
 
 from pipeline.article import milliseconds
-from pipeline.index import Aged, Bucket, FacetValue, Histogram, Hit, SearchResult, histogram
+from pipeline.index import Aged, Bucket, FacetValue, Histogram, Hit, Page, SearchResult, histogram
 from pipeline.index.aggregations import by_time, terms, trend_answer, trend_request, values
 from pipeline.index.document import Document
 from pipeline.index.elasticsearch.client import ALIAS, errors_named
@@ -31,6 +31,7 @@ from pipeline.index.query import (
     Recency,
     TextQuery,
     page_after,
+    page_behind,
     page_size,
     page_start,
     parse_text,
@@ -71,8 +72,11 @@ class ElasticsearchIndex:
         matching = _matching(query, text)
         # Asked apart, the first hits need not be counted, and what is counted needs no scores: the
         # servers leave out what can't be among the first, do both at a time, and keep the counts.
+        page = _page(query, text, matching, filters)
+        if query.collapse:
+            page["collapse"]["inner_hits"] = {"name": "group", "size": 0}
         found, answer = self._ask_all(
-            _page(query, text, matching, filters),
+            page,
             {
                 "query": _all_of([{"bool": matching}]),
                 # Filters come after the query, so that each facet can be counted without its own.
@@ -81,8 +85,7 @@ class ElasticsearchIndex:
                 "track_total_hits": True,
                 "size": 0,
             },
-            # The same words are answered by the same copies, so that pages fit each other.
-            preference=blake2b(query.text.encode(errors="replace"), digest_size=8).hexdigest(),
+            preference=_copies_for(query),
         )
         total = _total(answer)
         hits = [_hit(hit, text) for hit in found["hits"]["hits"]]
@@ -95,6 +98,14 @@ class ElasticsearchIndex:
             histogram=self._histogram(_times(counted), matching, filters),
             next=page_after(offset, len(hits), total),
         )
+
+    def page(self, query: Query) -> Page:
+        """See `Index.page`."""
+        text = parse_text(query.text)
+        asked = _page(query, text, _matching(query, text), _filters(query))
+        (answer,) = self._ask_all(asked, preference=_copies_for(query))
+        articles = [decode(hit["_source"]) for hit in answer["hits"]["hits"]]
+        return Page(articles, page_behind(query, len(articles)))
 
     def get(self, article_id: str) -> Document | None:
         """See `Index.get`."""
@@ -275,6 +286,11 @@ def _in_any_case(letter: str) -> str:
     return letter if letter.isascii() and letter.isalnum() else f"\\{letter}"
 
 
+def _copies_for(query: Query) -> str:
+    """The same words are answered by the same copies, so that pages fit each other."""
+    return blake2b(query.text.encode(errors="replace"), digest_size=8).hexdigest()
+
+
 def _matching(query: Query, text: TextQuery) -> _Clause:
     clauses: dict[str, list[_Clause]] = {
         "filter": [],
@@ -359,7 +375,7 @@ def _page(
         "track_total_hits": False,
     }
     if query.collapse:
-        page["collapse"] = _ONE_OF_EACH
+        page["collapse"] = {"field": "duplicate_group"}
     return page
 
 
@@ -446,10 +462,6 @@ def _sort(query: Query, *, ranked: bool) -> list[_Clause]:
     return [{"_score": {"order": "desc"}}, *by_date] if ranked else by_date
 
 
-_ONE_OF_EACH: _Clause = {
-    "field": "duplicate_group",
-    "inner_hits": {"name": "group", "size": 0},
-}
 _NO_GROUPS = "-responses.aggregations.groups.each"
 """There are up to MAX_RESULTS of them, of which only the number is wanted."""
 

@@ -15,7 +15,7 @@ import tantivy
 
 from pipeline.article import milliseconds
 from pipeline.errors import IndexDamaged
-from pipeline.index import Aged, Bucket, FacetValue, Histogram, Hit, SearchResult, histogram
+from pipeline.index import Aged, Bucket, FacetValue, Histogram, Hit, Page, SearchResult, histogram
 from pipeline.index.aggregations import by_time, terms, trend_answer, trend_request, values
 from pipeline.index.document import SUGGESTION_MARK, Document
 from pipeline.index.highlight import highlight
@@ -27,6 +27,7 @@ from pipeline.index.query import (
     Recency,
     TextQuery,
     page_after,
+    page_behind,
     page_size,
     page_start,
     parse_text,
@@ -100,7 +101,9 @@ class TantivyIndex:
         base = base_clauses(self._schema, query, text)
         everything = tantivy.Query.boolean_query(base + list(clauses.values()))
         with errors_named(self._folder):
-            total, hits = self._hits(everything, query, text, offset)
+            chosen = self._chosen(everything, query, text, offset)
+            hits = self._hits(everything, query, text, chosen)
+            total = chosen.total if chosen.total is not None else self._groups(everything)
             counted, days = self._counts(query, base, clauses, everything)
             shown = self._histogram(everything, days)
         return SearchResult(
@@ -111,6 +114,18 @@ class TantivyIndex:
             histogram=shown,
             next=page_after(offset, len(hits), total),
         )
+
+    def page(self, query: Query) -> Page:
+        """See `Index.page`."""
+        offset = page_start(query)
+        self._follow()
+        text = parse_text(query.text)
+        clauses = base_clauses(self._schema, query, text)
+        clauses += self._filter_clauses(query).values()
+        with errors_named(self._folder):
+            chosen = self._chosen(tantivy.Query.boolean_query(clauses), query, text, offset)
+            articles = [self._article(address) for _, address in chosen.hits]
+        return Page(articles, page_behind(query, len(articles)))
 
     def get(self, article_id: str) -> Document | None:
         """See `Index.get`."""
@@ -201,9 +216,10 @@ class TantivyIndex:
         found = self._searcher.terms_with_prefix("names", name + SUGGESTION_MARK)
         return [term.split(SUGGESTION_MARK)[1] for term, _ in found]
 
-    def _hits(
+    def _chosen(
         self, everything: tantivy.Query, query: Query, text: TextQuery, offset: int
-    ) -> tuple[int, list[Hit]]:
+    ) -> _Chosen:
+        """The hits of a page."""
         size = page_size(query)
         ranked = query.sort == "relevance" and bool(text.groups)
         by_date: dict[str, Any] = {
@@ -214,33 +230,46 @@ class TantivyIndex:
         first, looked = partial(self._first, everything, **({} if ranked else by_date)), max(end, 1)
         if ranked and query.recency:
             first, looked = partial(self._faded, everything, query.recency), max(end, LOOKED_AT)
-        if query.collapse:
-            found = _until(first, looked, lambda found: len(self._by_group(found)) >= end)
-            groups = list(self._by_group(found).values())
-            total = len(groups) if found.is_all else self._groups(everything)
-            shown = [found.hits[places[0]] for places in groups[offset:end]]
-            # Where all was looked at it need not be counted for each hit.
-            left_out = [len(places) - 1 for places in groups[offset:end]] if found.is_all else None
-        else:
+        if not query.collapse:
             found = _until(first, looked, lambda found: len(found.hits) >= end)
-            total, shown, left_out = found.total, list(found.hits[offset:end]), None
+            return _Chosen(found.hits[offset:end], found.total, ranked, None)
+        groups: list[list[int]] = []
+
+        def enough(found: _Ranked) -> bool:
+            groups[:] = self._by_group(found)
+            return len(groups) >= end
+
+        found = _until(first, looked, enough)
+        shown = [found.hits[places[0]] for places in groups[offset:end]]
+        if not found.is_all:
+            return _Chosen(shown, None, ranked, None)
+        # Where all was looked at, nothing need be counted for each hit.
+        left_out = [len(places) - 1 for places in groups[offset:end]]
+        return _Chosen(shown, len(groups), ranked, left_out)
+
+    def _hits(
+        self, everything: tantivy.Query, query: Query, text: TextQuery, chosen: _Chosen
+    ) -> list[Hit]:
+        """The hits of a page as they are shown."""
         hits = []
-        for place, (score, address) in enumerate(shown):
+        for place, (score, address) in enumerate(chosen.hits):
             article = self._article(address)
             duplicates = None
-            if query.collapse:
-                duplicates = left_out[place] if left_out else self._left_out(everything, article)
+            if query.collapse and chosen.left_out is None:
+                duplicates = self._left_out(everything, article)
+            elif chosen.left_out is not None:
+                duplicates = chosen.left_out[place]
             fields = {"title": article.title, "text": article.text}
             hits.append(
                 Hit(
                     id=article.id,
-                    score=score if ranked else None,
+                    score=score if chosen.ranked else None,
                     duplicates=duplicates,
                     highlights=highlight(text, fields),
                     article=article,
                 )
             )
-        return total, hits
+        return hits
 
     def _first(self, everything: tantivy.Query, looked: int, **order: Any) -> _Ranked:
         """The first `looked` hits by relevance, or in an order."""
@@ -295,13 +324,13 @@ class TantivyIndex:
         )
         return any_query([*parts, tantivy.Query.boost_query(rest, 0.5 ** (STEPS * STEP))])
 
-    def _by_group(self, found: _Ranked) -> dict[float | None, list[int]]:
+    def _by_group(self, found: _Ranked) -> list[list[int]]:
         """Where the hits of each group of near-duplicates stand, the groups in order."""
         groups = self._searcher.fast_field_values("group", [address for _, address in found.hits])
         places: dict[float | None, list[int]] = {}
         for place, group in enumerate(groups):
             places.setdefault(group, []).append(place)
-        return places
+        return list(places.values())
 
     def _groups(self, everything: tantivy.Query) -> int:
         """How many groups of near-duplicates there are; estimated where it is over MAX_RESULTS."""
@@ -382,13 +411,29 @@ class _Ranked(NamedTuple):
     is_all: bool
 
 
+class _Chosen(NamedTuple):
+    """The hits of a page.
+
+    Attributes:
+        hits: with what they are ranked by.
+        total: how many there are in all; None where they are groups that nobody has counted.
+        ranked: by how well they fit.
+        left_out: of each group how many more there are; None where nobody has counted.
+    """
+
+    hits: Sequence[tuple[Any, tantivy.DocAddress]]
+    total: int | None
+    ranked: bool
+    left_out: Sequence[int] | None
+
+
 def _until(
     first: Callable[[int], _Ranked], looked: int, enough: Callable[[_Ranked], bool]
 ) -> _Ranked:
     """Looks at the first hits, at four times as many each time, until there are enough."""
     while True:
         found = first(looked)
-        if found.is_all or enough(found):
+        if enough(found) or found.is_all:
             return found
         looked *= 4
 

@@ -9,7 +9,7 @@ from itertools import chain, islice
 
 import msgspec
 
-from pipeline.index import Index, SearchResult
+from pipeline.index import Index
 from pipeline.index.document import Document
 from pipeline.index.query import Query
 
@@ -33,14 +33,15 @@ def articles(index: Index, query: Query) -> Iterator[Document]:
 
     The first page is asked for before this returns, so that an error is an answer of its own.
     """
-    first = index.search(msgspec.structs.replace(query, size=PAGE, after=None))
-    return chain((hit.article for hit in first.hits), _following(index, query, first))
+    first = index.page(msgspec.structs.replace(query, size=PAGE, after=None))
+    return chain(first.articles, _following(index, query, first.next))
 
 
-def _following(index: Index, query: Query, result: SearchResult) -> Iterator[Document]:
-    while result.next is not None:
-        result = index.search(msgspec.structs.replace(query, size=PAGE, after=result.next))
-        yield from (hit.article for hit in result.hits)
+def _following(index: Index, query: Query, after: str | None) -> Iterator[Document]:
+    while after is not None:
+        page = index.page(msgspec.structs.replace(query, size=PAGE, after=after))
+        yield from page.articles
+        after = page.next
 
 
 def as_csv(found: Iterator[Document]) -> Iterator[bytes]:
