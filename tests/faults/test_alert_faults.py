@@ -32,7 +32,7 @@ from pipeline.log.kafka import committed_and_end
 from tests.alerts.receiver import LOOPBACK, Receiver, receiving
 from tests.conftest import enriched
 from tests.faults.cluster import NEWSLOOM, PARTITIONS, Cluster, kill, wait_for
-from tests.faults.conftest import ROUNDS
+from tests.faults.conftest import MANY, ROUNDS
 from tests.faults.test_kills import start as start_embedded
 from tests.servers.kafka import KafkaBroker
 
@@ -160,18 +160,19 @@ def test_a_broker_goes_and_comes_again(
     alerting(cluster)
     with load.running():
         goes_on(receiver)
-        end(cluster.broker)
-        cluster.faults += 1
-        time.sleep(2)
-        cluster.broker.start()
-        goes_on(receiver)
+        for _ in range(-(-MANY // 4)):
+            end(cluster.broker)
+            cluster.faults += 1
+            time.sleep(2)
+            cluster.broker.start()
+            goes_on(receiver)
     wait_for(lambda: lag(cluster) == 0, 120)
     note("articles", len(load.matching))
     check(cluster.log, load, receiver)
 
 
 def test_the_embedded_service_is_killed(
-    receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, note: Any
 ) -> None:
     monkeypatch.setenv("NEWSLOOM_WEBHOOK_NETWORKS", LOOPBACK)
     settings = Settings(data=tmp_path, processes=1)
@@ -190,3 +191,5 @@ def test_the_embedded_service_is_killed(
                     service.wait()
         assert start_embedded(settings, "up", "--drain").wait(240) == 0
         check(log, load, receiver)
+    note("faults", ROUNDS)
+    note("articles", len(load.matching))

@@ -24,11 +24,11 @@ from pipeline.log.sqlite import SqliteLog
 from tests.conftest import enriched
 from tests.faults.cluster import Cluster
 from tests.faults.conftest import ROUNDS
+from tests.faults.test_kills import wait_for
 from tests.servers.processes import free_ports
 
 NEWSLOOM = [sys.executable, "-c", "from pipeline.cli import main; main()"]
 POSTERS = 4
-ENRICHED = 200
 
 
 @contextmanager
@@ -73,7 +73,8 @@ def post_until_killed(
     return accepted
 
 
-def rounds(settings: Settings, note: Any, *words: str, **environment: str) -> None:
+def rounds(settings: Settings, *words: str, **environment: str) -> int:
+    """Kills servers that articles are posted to; gives how many articles they had accepted."""
     moments = random.Random(3)
     accepted: set[str] = set()
     for number in range(ROUNDS):
@@ -82,20 +83,21 @@ def rounds(settings: Settings, note: Any, *words: str, **environment: str) -> No
     with closing(open_log(settings)) as log:
         there = [message.key for message in messages(log, ARTICLES_RAW)]
     assert accepted <= set(there)
-    note("faults", ROUNDS)
-    note("articles", len(accepted))
+    return len(accepted)
 
 
 def test_what_a_killed_server_accepted_is_on_the_raw_topic(tmp_path: Path, note: Any) -> None:
     limits = {"NEWSLOOM_REQUEST_RATE": "0"}
-    rounds(Settings(data=tmp_path), note, "--data", str(tmp_path), **limits)
+    note("articles", rounds(Settings(data=tmp_path), "--data", str(tmp_path), **limits))
+    note("faults", ROUNDS)
 
 
 def test_what_a_killed_server_accepted_is_on_the_raw_topic_of_kafka(
     cluster: Cluster, note: Any
 ) -> None:
     environment = {"NEWSLOOM_LOG": cluster.broker.url, "NEWSLOOM_REQUEST_RATE": "0"}
-    rounds(Settings(log=cluster.broker.url), note, **environment)
+    note("articles", rounds(Settings(log=cluster.broker.url), **environment))
+    cluster.faults += ROUNDS
 
 
 def test_a_stream_goes_on_behind_its_last_event_whenever_the_server_is_killed(
@@ -103,17 +105,18 @@ def test_a_stream_goes_on_behind_its_last_event_whenever_the_server_is_killed(
 ) -> None:
     (port,) = free_ports(1)
     moments = random.Random(5)
+    published: list[str] = []
     seen: list[str] = []
     last: dict[str, str] = {}
-    done = threading.Event()
+    enough = threading.Event()
 
     def publish() -> None:
         log = SqliteLog(tmp_path / "log.db")
-        for number in range(ENRICHED):
-            article = enriched(f"{number}")
+        while not enough.wait(0.01 * moments.random()):
+            article = enriched(f"{len(published)}")
             record = Record(article.id, msgspec.json.encode(article), revision=article.revision)
             log.publish(ARTICLES_ENRICHED, [record])
-            done.wait(0.01 * moments.random())
+            published.append(article.id)
         log.close()
 
     def listen(url: str) -> None:
@@ -131,22 +134,23 @@ def test_a_stream_goes_on_behind_its_last_event_whenever_the_server_is_killed(
                 last["Last-Event-ID"] = event["id"]
                 if "data" in event:
                     seen.append(msgspec.json.decode(event["data"])["id"])
-                    if len(seen) >= ENRICHED:
-                        return
                 event.clear()
 
     publishing = threading.Thread(target=publish)
     publishing.start()
-    faults = 0
-    while len(set(seen)) < ENRICHED:
+    for number in range(ROUNDS + 1):
         with serving("--port", f"{port}", "--data", str(tmp_path)) as (process, url):
             listening = threading.Thread(target=listen, args=(url,))
             listening.start()
-            listening.join(moments.uniform(0.1, 0.5) if faults < ROUNDS else 120)
+            before = len(seen)
+            wait_for(lambda before=before: len(seen) > before)
+            time.sleep(moments.uniform(0, 0.5))
+            if number == ROUNDS:
+                enough.set()
+                publishing.join()
+                wait_for(lambda: len(seen) >= len(published))
             process.kill()
             listening.join(60)
-            faults += 1
-            assert faults <= ROUNDS + 1
-    publishing.join()
-    assert sorted(seen, key=int) == [f"{number}" for number in range(ENRICHED)]
-    note("faults", faults - 1)
+    assert seen == published
+    note("faults", ROUNDS)
+    note("articles", len(seen))
