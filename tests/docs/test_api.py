@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.config import Settings
 from pipeline.local import Service
+from pipeline.search.openapi import SEARCH
 from pipeline.search.server import serving
 from pipeline.sources import read
 from tests.conftest import ROOT, SAMPLES
@@ -63,6 +64,13 @@ def test_every_example_is_run() -> None:
 def test_every_setting_that_is_named_is_one() -> None:
     named = set(re.findall(r"NEWSLOOM_([A-Z_]+)", API.read_text("utf-8")))
     assert {name.lower() for name in named} <= set(Settings.__struct_fields__)
+
+
+def test_every_parameter_of_a_search_is_explained() -> None:
+    section = API.read_text("utf-8").partition("## Search\n")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    explained = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+    assert sorted(explained) == sorted(one["name"] for one in SEARCH["parameters"])
 
 
 def test_the_answer_that_is_shown_is_the_one_that_is_given(url: str) -> None:
