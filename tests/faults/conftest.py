@@ -13,7 +13,7 @@ from tests.faults.cluster import Cluster
 from tests.servers.fixtures import running
 from tests.servers.kafka import KafkaBroker
 
-ROUNDS = int(os.environ.get("NEWSLOOM_KILLS", "3"))
+ROUNDS = int(os.environ.get("NEWSLOOM_KILLS", "2"))
 
 MANY = ROUNDS if ROUNDS >= 20 else 1
 """Rounds of what takes long, in `make test` and in `make faults`."""

@@ -31,7 +31,7 @@ from pipeline.log import open_log
 from pipeline.log.dead import letters
 from pipeline.sources.generator import generate
 
-ROUNDS = int(os.environ.get("NEWSLOOM_KILLS", "8"))
+ROUNDS = int(os.environ.get("NEWSLOOM_KILLS", "5"))
 ARTICLES = 400
 NEWSLOOM = [sys.executable, "-c", "from pipeline.cli import main; main()"]
 
