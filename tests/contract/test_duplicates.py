@@ -298,6 +298,17 @@ def test_pages_show_each_group_once(fill: Fill) -> None:
         assert sorted(name.split("-")[0] for name in seen) == [str(name) for name in range(9)]
 
 
+def test_pages_miss_no_group_of_many(fill: Fill) -> None:
+    index = fill([article(f"{n}", wordings(f"many{n}")[0]) for n in range(400)])
+    pages = [index.search(Query(size=100, collapse=True))]
+    while (after := pages[-1].next) is not None:
+        pages.append(index.search(Query(size=100, collapse=True, after=after)))
+    seen = [name for page in pages for name in ids(page)]
+    assert sorted(seen, key=int) == [f"{n}" for n in range(400)]
+    assert {len(page.hits) for page in pages[:4]} == {100}
+    assert {page.total for page in pages} == {400}
+
+
 def test_size_nought_counts_the_groups(fill: Fill, wire: Sequence[EnrichedArticle]) -> None:
     result = fill(wire).search(Query(size=0, collapse=True))
     assert (result.total, result.hits, result.next) == (4, [], None)

@@ -22,7 +22,6 @@ from pipeline.index.elasticsearch.client import ALIAS, errors_named
 from pipeline.index.elasticsearch.document import FIELDS, PATHS, decode
 from pipeline.index.highlight import highlight
 from pipeline.index.query import (
-    MAX_RESULTS,
     MOST_HALF_LIVES,
     NAME_FACETS,
     TITLE_BOOST,
@@ -78,11 +77,13 @@ class ElasticsearchIndex:
             page["collapse"]["inner_hits"] = {"name": "group", "size": 0}
         facets = _facets(query)
         names = {name: facets.pop(name) for name in ("person", "organization")}
-        more = _groups(query, filters) | _over_time(filters, "1d")
+        rest = facets | _over_time(filters, "1d")
+        if query.collapse:
+            rest |= _filtered("groups", _NUMBER_OF_GROUPS, filters)
         found, answer, of_names = self._ask_all(
             page,
             {
-                **_counting(matching, facets | more),
+                **_counting(matching, rest),
                 # Filters come after the query, so that each facet can be counted without its own.
                 **({"post_filter": _all_of(filters.values())} if filters else {}),
                 "track_total_hits": True,
@@ -90,16 +91,20 @@ class ElasticsearchIndex:
             _counting(matching, names),
             preference=_copies_for(query),
         )
-        total = _total(answer)
         hits = [_hit(hit, text) for hit in found["hits"]["hits"]]
         counted = answer["aggregations"] | of_names["aggregations"]
+        total: int = answer["hits"]["total"]["value"]
+        exact = True
+        if query.collapse:
+            total = _inner(counted, "groups")["value"]
+            exact = total <= _EXACT_GROUPS
         return SearchResult(
             total=total,
             took_ms=round((time.perf_counter() - begun) * 1000, 1),
             hits=hits,
             facets={name: values(_buckets(_inner(counted, name))) for name in FIELDS},
             histogram=self._histogram(_times(counted), matching, filters),
-            next=page_after(offset, len(hits), total),
+            next=page_after(offset, len(hits), total) if exact else page_behind(query, len(hits)),
         )
 
     def page(self, query: Query) -> Page:
@@ -259,7 +264,7 @@ class ElasticsearchIndex:
             part for body in bodies for part in (header, {"timeout": SEARCH_TIMEOUT, **body})
         ]
         with errors_named(self._client, self._alias):
-            answer = self._client.msearch(searches=searches, filter_path=_NO_GROUPS)
+            answer = self._client.msearch(searches=searches)
             for each in answer["responses"]:
                 if "error" in each:
                     meta = dataclasses.replace(answer.meta, status=each["status"])
@@ -368,7 +373,7 @@ def _page(
 ) -> _Clause:
     """Asks for the hits of a page."""
     ranked = query.sort == "relevance" and bool(text.groups)
-    found = {**matching, "filter": [*matching["filter"], *filters.values()]}
+    found = _filtered_by(matching, filters)
     page: _Clause = {
         "query": _faded(found, query.recency) if ranked else _all_of([{"bool": found}]),
         "from": page_start(query),
@@ -380,6 +385,10 @@ def _page(
     if query.collapse:
         page["collapse"] = {"field": "duplicate_group"}
     return page
+
+
+def _filtered_by(matching: _Clause, filters: Mapping[str, _Clause]) -> _Clause:
+    return {**matching, "filter": [*matching["filter"], *filters.values()]}
 
 
 def _counting(matching: _Clause, counts: Mapping[str, _Clause]) -> _Clause:
@@ -434,28 +443,6 @@ def _buckets(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def _groups(query: Query, filters: Mapping[str, _Clause]) -> dict[str, _Clause]:
-    """How many groups of near-duplicates there are, exactly up to MAX_RESULTS."""
-    if not query.collapse:
-        return {}
-    counted = {
-        "each": {"terms": {"field": "duplicate_group", "size": MAX_RESULTS + 1}},
-        "few": {"stats_bucket": {"buckets_path": "each>_count"}},
-        "many": {"cardinality": {"field": "duplicate_group"}},
-    }
-    return {"groups": {"filter": _all_of(filters.values()), "aggs": counted}}
-
-
-def _total(answer: Mapping[str, Any]) -> int:
-    """How many articles were found, or groups where these are counted."""
-    groups = answer["aggregations"].get("groups")
-    if groups is None:
-        total: int = answer["hits"]["total"]["value"]
-        return total
-    few, many = groups["few"]["count"], groups["many"]["value"]
-    return int(few if few <= MAX_RESULTS else max(few, many))
-
-
 def _over_time(filters: Mapping[str, _Clause], width: str) -> dict[str, _Clause]:
     by_width = {"field": "published_at", "fixed_interval": width, "min_doc_count": 1}
     return _filtered(_TIMES, {"date_histogram": by_width}, filters)
@@ -475,8 +462,12 @@ def _sort(query: Query, *, ranked: bool) -> list[_Clause]:
     return [{"_score": {"order": "desc"}}, *by_date] if ranked else by_date
 
 
-_NO_GROUPS = "-responses.aggregations.groups.each"
-"""There are up to MAX_RESULTS of them, of which only the number is wanted."""
+_NUMBER_OF_GROUPS: _Clause = {
+    # The most that it takes: up to so many it is off by one or two, beyond by a thousandth.
+    "cardinality": {"field": "duplicate_group", "precision_threshold": 40_000}
+}
+_EXACT_GROUPS = 300
+"""Up to so many groups it is off in one search of a thousand: hashes of 25 bits are counted."""
 
 _TIMES = "times"
 """The name of what is counted over time."""
