@@ -191,16 +191,21 @@ class ElasticsearchIndex:
             )
             found = values(answer["aggregations"]["symbols"]["buckets"], size)
             symbols = [value.value for value in found]
-        return [self._trend(window, symbol, published) for symbol in symbols]
-
-    def _trend(self, window: Window, symbol: str, published: list[_Clause]) -> Trend:
-        answer = self._ask(
-            query=_all_of([*published, {"term": {"symbols": symbol}}]),
-            aggs=trend_request(symbol, "sentiment.score"),
-            size=0,
+        answers = self._ask_all(
+            *(
+                {
+                    "query": _all_of([*published, {"term": {"symbols": symbol}}]),
+                    "aggs": trend_request(symbol, "sentiment.score"),
+                    "size": 0,
+                    "track_total_hits": True,
+                }
+                for symbol in symbols
+            )
         )
-        articles = answer["hits"]["total"]["value"]
-        return trend_answer(symbol, window, articles, answer["aggregations"])
+        return [
+            trend_answer(symbol, window, answer["hits"]["total"]["value"], answer["aggregations"])
+            for symbol, answer in zip(symbols, answers, strict=True)
+        ]
 
     def older_than(self, moment: datetime) -> Iterator[Aged]:
         """See `Index.older_than`."""
@@ -253,13 +258,13 @@ class ElasticsearchIndex:
                 **body,
             ).body
 
-    def _ask_all(self, *bodies: _Clause, preference: str) -> list[Any]:
+    def _ask_all(self, *bodies: _Clause, preference: str | None = None) -> list[Any]:
         """The answers to searches that are asked together."""
-        header = {
-            "index": self._alias,
-            "allow_partial_search_results": False,
-            "preference": preference,
-        }
+        if not bodies:
+            return []
+        header = {"index": self._alias, "allow_partial_search_results": False}
+        if preference:
+            header["preference"] = preference
         searches = [
             part for body in bodies for part in (header, {"timeout": SEARCH_TIMEOUT, **body})
         ]
