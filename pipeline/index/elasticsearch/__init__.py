@@ -45,7 +45,7 @@ SEARCH_TIMEOUT = "10s"
 _Clause = dict[str, Any]
 _WITHDRAWN: _Clause = {"term": {"withdrawn": True}}
 _VISIBLE: _Clause = {"bool": {"must_not": [_WITHDRAWN]}}
-"""Where nothing is withdrawn this is everything, and what is counted over everything is known."""
+"""Where nothing is withdrawn the servers make it a query for everything, which costs nothing."""
 
 _ANY_CASE = {facet: f"{FIELDS[facet]}.any_case" for facet in NAME_FACETS}
 _SEARCHED_ONLY = ["order", "stated_sentiments", "duplicate_group"]
