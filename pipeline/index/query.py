@@ -202,6 +202,11 @@ def stated_of(tickers: Sequence[str]) -> dict[str, list[str]]:
     return {level: [f"{ticker}:{level}" for ticker in tickers] for level in levels}
 
 
+def is_ranked(query: Query, text: TextQuery) -> bool:
+    """Whether results come in the order of how well they fit; without words none fits better."""
+    return query.sort == "relevance" and bool(text.groups)
+
+
 def page_start(query: Query) -> int:
     """How many results stand before the page that a query asks for.
 

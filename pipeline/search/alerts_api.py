@@ -20,6 +20,7 @@ from pipeline.errors import ConfigurationError, NotFound, Transient
 from pipeline.index.query import parse_day
 from pipeline.log import Log, open_log
 from pipeline.search.answers import JSON, as_json, problem
+from pipeline.search.bodies import media_type, whole_body
 from pipeline.search.openapi import RECENT, REMOVE, SAVE, SEARCHES
 from pipeline.search.parameters import asked_of, last, number
 from pipeline.search.records import NewSearch
@@ -125,33 +126,27 @@ def _desk_of(request: Request) -> Desk:
     return desk
 
 
-_InDesk = Annotated[Desk, Depends(_desk_of)]
+InDesk = Annotated[Desk, Depends(_desk_of)]
 
 router = APIRouter(prefix="/api/alerts", default_response_class=Response)
 
 
 @router.get("", openapi_extra=SEARCHES)
-async def list_searches(request: Request, desk: _InDesk) -> Response:
+async def list_searches(request: Request, desk: InDesk) -> Response:
     """The saved searches, without their secrets."""
     asked_of(request, SEARCHES)
     return as_json(await desk.searches())
 
 
 @router.post("", status_code=HTTPStatus.CREATED, openapi_extra=SAVE)
-async def save_search(request: Request, desk: _InDesk) -> Response:
+async def save_search(request: Request, desk: InDesk) -> Response:
     """Save a search: each new article that it finds is an alert from now on.
 
     The answer has the secret, if one was made, for the only time.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != JSON:  # a page of others can send anything else without asking
+    if media_type(request) != JSON:  # a page of others can send anything else without asking
         return problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"send Content-Type: {JSON}")
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > MOST_BYTES:
-            said = f"a search to save has up to {MOST_BYTES:,} bytes"
-            return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, said)
+    body = await whole_body(request, MOST_BYTES, "a search to save")
     try:
         new = msgspec.json.decode(body, type=NewSearch)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -160,7 +155,7 @@ async def save_search(request: Request, desk: _InDesk) -> Response:
 
 
 @router.get("/recent", openapi_extra=RECENT)
-async def recent_alerts(request: Request, desk: _InDesk) -> Response:
+async def recent_alerts(request: Request, desk: InDesk) -> Response:
     """The latest alerts, of the last week."""
     asked = asked_of(request, RECENT)
     size = number(asked, "size", default=50, most=MOST)
@@ -168,7 +163,7 @@ async def recent_alerts(request: Request, desk: _InDesk) -> Response:
 
 
 @router.delete("/{name}", status_code=HTTPStatus.NO_CONTENT, openapi_extra=REMOVE)
-async def remove_search(request: Request, desk: _InDesk) -> Response:
+async def remove_search(request: Request, desk: InDesk) -> Response:
     """Remove a saved search, with its secret."""
     name = request.path_params["name"]
     try:

@@ -16,6 +16,7 @@ from pipeline.config import Settings
 from pipeline.errors import NewsloomError, Rejected
 from pipeline.log import Outcome
 from pipeline.search.answers import as_json, retry_after
+from pipeline.search.bodies import media_type
 from pipeline.search.context import Context, InContext
 from pipeline.search.openapi import PRODUCE
 from pipeline.search.publisher import Busy, Result
@@ -82,7 +83,7 @@ async def _published(context: Context, inputs: Sequence[Located]) -> Sequence[Re
 
 
 def _reader_of(request: Request, settings: Settings) -> Callable[[bytes], list[Located]]:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = media_type(request)
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if kind not in LINES and kind != "application/json":
         raise HTTPException(

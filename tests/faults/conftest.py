@@ -18,6 +18,9 @@ ROUNDS = int(os.environ.get("NEWSLOOM_KILLS", "2"))
 MANY = ROUNDS if ROUNDS >= 20 else 1
 """Rounds of what takes long, in `make test` and in `make faults`."""
 
+FEW = -(-MANY // 4)
+"""Rounds of what takes half a minute each."""
+
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Prints, after many rounds, what was done to what, as docs/reliability.md has it."""

@@ -32,8 +32,9 @@ from pipeline.log.kafka import committed_and_end
 from tests.alerts.receiver import LOOPBACK, Receiver, receiving
 from tests.conftest import enriched
 from tests.faults.cluster import NEWSLOOM, PARTITIONS, Cluster, kill, wait_for
-from tests.faults.conftest import MANY, ROUNDS
+from tests.faults.conftest import FEW, ROUNDS
 from tests.faults.test_kills import start as start_embedded
+from tests.servers.kafka import KafkaBroker
 
 EACH = 20
 """Articles that are published at a time, ten times a second; half of them match."""
@@ -150,16 +151,17 @@ def test_processes_that_share_the_work_are_killed(
     check(cluster.log, load, receiver)
 
 
-def test_a_broker_is_killed_and_comes_again(
-    cluster: Cluster, receiver: Receiver, note: Any
+@pytest.mark.parametrize("end", [KafkaBroker.stop, KafkaBroker.kill])
+def test_a_broker_goes_and_comes_again(
+    cluster: Cluster, receiver: Receiver, end: Callable[[KafkaBroker], None], note: Any
 ) -> None:
     save(cluster.log, receiver)
     load = Load(lambda: cluster.log)
     alerting(cluster)
     with load.running():
         goes_on(receiver)
-        for _ in range(-(-MANY // 4)):
-            cluster.broker.kill()
+        for _ in range(FEW):
+            end(cluster.broker)
             cluster.faults += 1
             time.sleep(2)
             cluster.broker.start()

@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults.articles import articles
 from tests.faults.cluster import Cluster, wait_for
-from tests.faults.conftest import MANY, ROUNDS
+from tests.faults.conftest import FEW, MANY, ROUNDS
 from tests.servers.kafka import KafkaBroker
 
 PAUSE_SECONDS = 30 if ROUNDS >= 20 else 15
@@ -37,7 +37,7 @@ def test_a_broker_that_is_paused_loses_nothing(cluster: Cluster) -> None:
     cluster.worker()
     with cluster.feeding(articles(), each=0.4, whole=False):
         wait_for(lambda: cluster.committed() > 100)
-        for _ in range(-(-MANY // 4)):
+        for _ in range(FEW):
             cluster.broker.pause()
             cluster.faults += 1
             time.sleep(PAUSE_SECONDS)

@@ -29,6 +29,7 @@ from pipeline.index.query import (
     Query,
     Recency,
     TextQuery,
+    is_ranked,
     page_after,
     page_behind,
     page_size,
@@ -112,7 +113,7 @@ class ElasticsearchIndex:
         text = parse_text(query.text)
         asked = _page(query, text, _matching(query, text), _filters(query))
         (answer,) = self._ask_all(asked, preference=_copies_for(query))
-        articles = [decode(hit["_source"]) for hit in answer["hits"]["hits"]]
+        articles = _articles(answer)
         return Page(articles, page_behind(query, len(articles)))
 
     def get(self, article_id: str) -> Document | None:
@@ -136,9 +137,9 @@ class ElasticsearchIndex:
             query={"bool": {"filter": [_VISIBLE, group], "must_not": {"term": {"id": article.id}}}},
             size=size,
             sort=_sort(Query(sort="oldest"), ranked=False),
-            source_excludes=_SEARCHED_ONLY,
+            _source={"excludes": _SEARCHED_ONLY},
         )
-        return [decode(found["_source"]) for found in answer["hits"]["hits"]]
+        return _articles(answer)
 
     def suggest(self, prefix: str, size: int = 10) -> list[FacetValue]:
         """See `Index.suggest`."""
@@ -219,7 +220,7 @@ class ElasticsearchIndex:
                 query=_all_of([_VISIBLE, aged]),
                 sort=[{"id": "asc"}],
                 size=_AGED,
-                source_includes=list(Aged.__struct_fields__),
+                _source=list(Aged.__struct_fields__),
                 **after,
             )
             hits = answer["hits"]["hits"]
@@ -239,8 +240,7 @@ class ElasticsearchIndex:
         self, days: Mapping[int, int], matching: _Clause, filters: Mapping[str, _Clause]
     ) -> Histogram:
         if histogram.wants_hours(days):
-            everything = _all_of([{"bool": matching}])
-            answer = self._ask(query=everything, aggs=_over_time(filters, "1h"), size=0)
+            answer = self._ask(**_counting(matching, _over_time(filters, "1h")))
             hours = _times(answer["aggregations"])
             name, counts = "1h", histogram.label(hours, histogram.HOUR)
         else:
@@ -248,20 +248,14 @@ class ElasticsearchIndex:
         return Histogram(name, [Bucket(start, count) for start, count in counts])
 
     def _ask(self, **body: Any) -> Any:
-        with errors_named(self._client, self._alias):
-            return self._client.search(
-                index=self._alias,
-                track_total_hits=True,
-                # Some of the results would look like all of them.
-                allow_partial_search_results=False,
-                timeout=SEARCH_TIMEOUT,
-                **body,
-            ).body
+        """The answer to one search, with the number of all that it finds."""
+        return self._ask_all({"track_total_hits": True, **body})[0]
 
     def _ask_all(self, *bodies: _Clause, preference: str | None = None) -> list[Any]:
         """The answers to searches that are asked together."""
         if not bodies:
             return []
+        # Some of the results would look like all of them.
         header = {"index": self._alias, "allow_partial_search_results": False}
         if preference:
             header["preference"] = preference
@@ -377,7 +371,7 @@ def _page(
     query: Query, text: TextQuery, matching: _Clause, filters: Mapping[str, _Clause]
 ) -> _Clause:
     """Asks for the hits of a page."""
-    ranked = query.sort == "relevance" and bool(text.groups)
+    ranked = is_ranked(query, text)
     found = _filtered_by(matching, filters)
     page: _Clause = {
         "query": _faded(found, query.recency) if ranked else _all_of([{"bool": found}]),
@@ -483,6 +477,10 @@ def _left_out(found: Mapping[str, Any]) -> int | None:
     if "inner_hits" not in found:
         return None
     return int(found["inner_hits"]["group"]["hits"]["total"]["value"]) - 1
+
+
+def _articles(answer: Mapping[str, Any]) -> list[Document]:
+    return [decode(found["_source"]) for found in answer["hits"]["hits"]]
 
 
 def _hit(found: Mapping[str, Any], text: TextQuery) -> Hit:

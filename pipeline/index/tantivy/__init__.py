@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import tantivy
@@ -26,6 +26,7 @@ from pipeline.index.query import (
     Query,
     Recency,
     TextQuery,
+    is_ranked,
     page_after,
     page_behind,
     page_size,
@@ -53,6 +54,7 @@ LOOKED_AT = 1_000
 """Hits that are looked at at once for a score that fades: as cheap as a few."""
 
 _decoder = msgspec.json.Decoder(Document)
+_Part = TypeVar("_Part")
 
 
 class TantivyIndex:
@@ -221,7 +223,7 @@ class TantivyIndex:
     ) -> _Chosen:
         """The hits of a page."""
         size = page_size(query)
-        ranked = query.sort == "relevance" and bool(text.groups)
+        ranked = is_ranked(query, text)
         by_date: dict[str, Any] = {
             "order_by_field": "order",
             "order": tantivy.Order.Asc if query.sort == "oldest" else tantivy.Order.Desc,
@@ -231,39 +233,33 @@ class TantivyIndex:
         if ranked and query.recency:
             first, looked = partial(self._faded, everything, query.recency), max(end, LOOKED_AT)
         if not query.collapse:
-            found = _until(first, looked, lambda found: len(found.hits) >= end)
-            return _Chosen(found.hits[offset:end], found.total, ranked, None)
-        groups: list[list[int]] = []
-
-        def enough(found: _Ranked) -> bool:
-            groups[:] = self._by_group(found)
-            return len(groups) >= end
-
-        found = _until(first, looked, enough)
+            found, hits = _until(first, looked, end, lambda found: found.hits)
+            return _Chosen(hits[offset:end], found.total, None)
+        found, groups = _until(first, looked, end, self._by_group)
         shown = [found.hits[places[0]] for places in groups[offset:end]]
         if not found.is_all:
-            return _Chosen(shown, None, ranked, None)
+            return _Chosen(shown, None, None)
         # Where all was looked at, nothing need be counted for each hit.
         left_out = [len(places) - 1 for places in groups[offset:end]]
-        return _Chosen(shown, len(groups), ranked, left_out)
+        return _Chosen(shown, len(groups), left_out)
 
     def _hits(
         self, everything: tantivy.Query, query: Query, text: TextQuery, chosen: _Chosen
     ) -> list[Hit]:
         """The hits of a page as they are shown."""
+        ranked = is_ranked(query, text)
         hits = []
         for place, (score, address) in enumerate(chosen.hits):
             article = self._article(address)
             duplicates = None
-            if query.collapse and chosen.left_out is None:
-                duplicates = self._left_out(everything, article)
-            elif chosen.left_out is not None:
-                duplicates = chosen.left_out[place]
+            if query.collapse:
+                counted = chosen.left_out
+                duplicates = counted[place] if counted else self._left_out(everything, article)
             fields = {"title": article.title, "text": article.text}
             hits.append(
                 Hit(
                     id=article.id,
-                    score=score if chosen.ranked else None,
+                    score=score if ranked else None,
                     duplicates=duplicates,
                     highlights=highlight(text, fields),
                     article=article,
@@ -417,24 +413,26 @@ class _Chosen(NamedTuple):
     Attributes:
         hits: with what they are ranked by.
         total: how many there are in all; None where they are groups that nobody has counted.
-        ranked: by how well they fit.
         left_out: of each group how many more there are; None where nobody has counted.
     """
 
     hits: Sequence[tuple[Any, tantivy.DocAddress]]
     total: int | None
-    ranked: bool
     left_out: Sequence[int] | None
 
 
 def _until(
-    first: Callable[[int], _Ranked], looked: int, enough: Callable[[_Ranked], bool]
-) -> _Ranked:
-    """Looks at the first hits, at four times as many each time, until there are enough."""
+    first: Callable[[int], _Ranked],
+    looked: int,
+    end: int,
+    parts_of: Callable[[_Ranked], Sequence[_Part]],
+) -> tuple[_Ranked, Sequence[_Part]]:
+    """Looks at the first hits, at four times as many each time, until they have `end` parts."""
     while True:
         found = first(looked)
-        if enough(found) or found.is_all:
-            return found
+        parts = parts_of(found)
+        if len(parts) >= end or found.is_all:
+            return found, parts
         looked *= 4
 
 

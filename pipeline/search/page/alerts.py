@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import timedelta
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from pipeline.alerts.records import Alert, ShownSearch
 from pipeline.errors import ConfigurationError, NotFound
-from pipeline.search.alerts_api import Desk
+from pipeline.search.alerts_api import Desk, InDesk
 from pipeline.search.page.address import State
 from pipeline.search.page.facets import Chip, chips_of
 from pipeline.search.page.forms import fields_of
@@ -33,14 +33,6 @@ class Saved(NamedTuple):
     search: ShownSearch
     chips: list[Chip]
     url: str
-
-
-def _desk_of(request: Request) -> Desk:
-    desk: Desk = request.app.state.alerts
-    return desk
-
-
-InDesk = Annotated[Desk, Depends(_desk_of)]
 
 
 @router.get("/alerts")

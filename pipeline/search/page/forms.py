@@ -8,6 +8,8 @@ from urllib.parse import parse_qs
 from fastapi import Request
 from starlette.exceptions import HTTPException
 
+from pipeline.search.bodies import media_type, whole_body
+
 MOST_BYTES = 100_000
 """How large a form may be."""
 
@@ -24,14 +26,8 @@ async def fields_of(request: Request, most: int = MOST_BYTES) -> list[tuple[str,
     Raises:
         HTTPException: it is no form, or too large.
     """
-    if request.headers.get("content-type", "").split(";")[0].strip().lower() != _FORM:
+    if media_type(request) != _FORM:
         raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"expected {_FORM}")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise HTTPException(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a form has up to {most:,} bytes here"
-            )
+    body = await whole_body(request, most, "this form")
     fields = parse_qs(body.decode(errors="replace"), max_num_fields=1_000)
     return [(name, value) for name, values in fields.items() for value in values]
